@@ -1,0 +1,59 @@
+# I comandi del corso. Funziona anche con il make 3.81 di macOS.
+# Chi non ha make trova nel README gli stessi passi, uno per uno.
+
+ifeq ($(OS),Windows_NT)
+PYTHON ?= py
+else
+PYTHON ?= python3
+endif
+
+# Prepara l'ambiente, se serve, e ci esegue dentro il resto della riga.
+CORSO = $(PYTHON) strumenti/ambiente.py
+
+.PHONY: aiuto sito leggi test lab notebook repository immagini pesi ambiente pulisci
+
+aiuto:
+	@echo "make sito         prepara l'ambiente, esegue i notebook e costruisce il sito"
+	@echo "make leggi        apre il sito nel browser"
+	@echo "make test         esegue tutte le prove, notebook compresi"
+	@echo "make lab          apre i notebook in JupyterLab"
+	@echo ""
+	@echo "Per chi scrive:"
+	@echo "make notebook     riesegue e normalizza tutti i notebook"
+	@echo "make immagini     ridisegna le figure di images/"
+	@echo "make pesi         riaddestra il modello d'esempio e ne salva i pesi"
+	@echo "make repository URL=https://github.com/nome/repository"
+	@echo "                  scrive l'indirizzo del corso in _config.yml e nei notebook"
+	@echo "make pulisci      toglie il sito costruito"
+	@echo ""
+	@echo "Con un altro Python: make sito PYTHON=python3.12"
+
+ambiente:
+	@$(CORSO)
+
+sito:
+	@$(CORSO) strumenti/sito.py
+
+leggi:
+	@$(CORSO) strumenti/sito.py --leggi
+
+test:
+	@$(CORSO) strumenti/prove.py
+
+lab:
+	@$(CORSO) -m jupyterlab chapters
+
+notebook:
+	@$(CORSO) strumenti/notebook.py
+
+repository:
+	@$(CORSO) strumenti/repository.py '$(URL)'
+
+immagini:
+	@$(CORSO) strumenti/immagini.py
+
+pesi:
+	@$(CORSO) -m attnkit.toy
+
+pulisci:
+	@rm -rf _build
