@@ -1,0 +1,126 @@
+"""La mini-lingua italiana del corso: una cinquantina di parole, una regola di concordanza.
+
+Ogni frase ha sette token e un finale da indovinare:
+
+    la gatta insegue il topo perché affamat- ‖ -a
+    la gatta insegue il topo perché appetitos- ‖ -o
+
+Ha fame chi insegue, fa gola chi è inseguito: `affamat-` concorda con il soggetto, `appetitos-` con
+l'oggetto. Per scegliere il finale bisogna quindi guardare il nome giusto. Sette determinanti su dieci
+nascondono il genere (`ogni`, `qualche`, `tre`, `dieci`), così è il nome a portare la risposta. Un quinto
+delle coppie di nomi, compresa quella dell'esempio, è tenuto da parte per la prova.
+"""
+
+import itertools
+import random
+
+import numpy as np
+
+NOUNS = {                                                     # forma = genere e numero
+    "ms": ("gatto", "topo", "cane", "pesce", "lupo", "pollo"),
+    "fs": ("gatta", "volpe", "lepre", "gallina", "rana", "trota"),
+    "mp": ("gatti", "topi", "cani", "pesci", "lupi", "polli"),
+    "fp": ("gatte", "volpi", "lepri", "galline", "rane", "trote"),
+}
+ENDINGS = {"ms": "-o", "fs": "-a", "mp": "-i", "fp": "-e"}
+ARTICLES = {"ms": "il", "fs": "la", "mp": "i", "fp": "le"}    # dicono genere e numero
+NEUTRAL = {"s": ("ogni", "qualche"), "p": ("tre", "dieci")}   # dicono solo il numero
+VERBS = {"s": ("insegue", "cerca", "guarda", "annusa"), "p": ("inseguono", "cercano", "guardano", "annusano")}
+STEMS = {1: ("affamat-", "golos-"), 4: ("appetitos-", "gustos-")}    # posizione del nome con cui concordano
+
+VOCABULARY = tuple(sorted({"perché", *ENDINGS.values(), *ARTICLES.values(), *itertools.chain(
+    *NOUNS.values(), *NEUTRAL.values(), *VERBS.values(), *STEMS.values())}))
+EXAMPLE = "la gatta insegue il topo perché affamat-"
+
+FORM = {noun: form for form, nouns in NOUNS.items() for noun in nouns}
+_INDEX = {word: i for i, word in enumerate(VOCABULARY)}
+
+
+def split_words(sentence):
+    """Spezza una frase nei token della mini-lingua: `affamata` diventa `affamat-` e `-a`.
+
+    Args:
+        sentence: parole separate da spazi; maiuscole e minuscole si equivalgono.
+
+    Returns:
+        Una lista di token, tutti in `VOCABULARY`.
+
+    Raises:
+        ValueError: se la frase è vuota o contiene una parola che la mini-lingua non conosce. Si usa dal capitolo 1.
+    """
+    if not isinstance(sentence, str) or not sentence.split():
+        raise ValueError(f"Mi aspettavo una frase di almeno una parola, ho trovato {sentence!r}")
+    tokens = []
+    for word in sentence.lower().split():
+        pieces = [word] if word in _INDEX else [word[:-1] + "-", "-" + word[-1]]
+        if not all(piece in _INDEX for piece in pieces):
+            raise ValueError(f"La mini-lingua non conosce la parola {word!r}; le parole che conosce sono in VOCABULARY")
+        tokens += pieces
+    return tokens
+
+
+def encode(tokens):
+    """Il numero di ciascun token nel vocabolario.
+
+    Args:
+        tokens: una lista di token, come la dà `split_words`.
+
+    Returns:
+        Array di interi, shape (T,).
+
+    Raises:
+        ValueError: se un token non è nel vocabolario. Si usa dal capitolo 2.
+    """
+    unknown = [token for token in tokens if token not in _INDEX]
+    if unknown:
+        raise ValueError(f"Token fuori dal vocabolario: {', '.join(map(repr, unknown))}")
+    return np.array([_INDEX[token] for token in tokens], dtype=np.int64)
+
+
+def noun_pairs():
+    """Le coppie (soggetto, oggetto), divise fra addestramento e prova.
+
+    Returns:
+        Due liste di coppie di nomi. Alla prova va una coppia su cinque, mai vista in addestramento;
+        fra queste c'è ("gatta", "topo"). Si usa nel capitolo 6.
+    """
+    example = ("gatta", "topo")
+    others = [pair for pair in itertools.permutations(FORM, 2) if pair != example]
+    random.Random(0).shuffle(others)
+    n_test = (len(others) + 1) // 5
+    return others[n_test - 1:], [example, *others[:n_test - 1]]
+
+
+def sample(pairs, rng, *, neutral=0.7):
+    """Compone una frase a caso.
+
+    Args:
+        pairs: le coppie di nomi fra cui scegliere.
+        rng: un `random.Random`.
+        neutral: la probabilità che un determinante nasconda il genere.
+
+    Returns:
+        La coppia (token, posizione): gli otto token, finale compreso, e il posto del nome con cui il
+        finale concorda, 1 o 4. Si usa nel capitolo 6.
+    """
+    subject, object_ = rng.choice(pairs)
+    forms = {1: FORM[subject], 4: FORM[object_]}
+    determiner = {i: rng.choice(NEUTRAL[form[1]]) if rng.random() < neutral else ARTICLES[form]
+                  for i, form in forms.items()}
+    agrees = rng.choice((1, 4))
+    return [determiner[1], subject, rng.choice(VERBS[forms[1][1]]), determiner[4], object_, "perché",
+            rng.choice(STEMS[agrees]), ENDINGS[forms[agrees]]], agrees
+
+
+def batch(n, pairs, rng):
+    """Un blocco di frasi a caso.
+
+    Args:
+        n: quante frasi.
+        pairs, rng: come in `sample`.
+
+    Returns:
+        La coppia (tokens, agrees), array di interi: shape (n, 8) e (n,).
+    """
+    sentences = [sample(pairs, rng) for _ in range(n)]
+    return np.stack([encode(tokens) for tokens, _ in sentences]), np.array([agrees for _, agrees in sentences])

@@ -1,0 +1,279 @@
+"""Il più piccolo transformer che impara la mini-lingua: un layer, una head, D = 8, nessuna feed-forward.
+
+Q, K e V sono matrici 7 × 8, e stanno in una pagina: così ogni passo si può seguire a mano, su numeri
+imparati. I pesi addestrati viaggiano con il pacchetto. Da riga di comando:
+
+    python -m attnkit.toy              addestra il modello e riscrive i pesi
+    python -m attnkit.toy --semi 20    addestra venti modelli, ciascuno da un seme, e ne stampa la dispersione
+"""
+
+import argparse
+import math
+import random
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import load_file, save_file
+from tqdm import tqdm
+
+from attnkit import reference
+from attnkit.language import EXAMPLE, VOCABULARY, batch, encode, noun_pairs, split_words
+from attnkit.masks import causal
+
+WEIGHTS = Path(__file__).with_name("data") / "toy.safetensors"
+SHIPPED_SEED = 17                                             # uno in cui i pesi piccoli si vedono
+
+class ToyTransformer(torch.nn.Module):
+    """Embedding e posizioni, RMSNorm, una head con W_O e residuo, RMSNorm finale, logit.
+
+    Args:
+        d_model: larghezza dei vettori, D.
+        max_tokens: la frase più lunga che sa leggere.
+        seed: da dove parte il caso.
+
+    Fonte:
+        Vaswani et al. 2017, arXiv 1706.03762; la norma prima della head come in Llama, arXiv
+        2302.13971. Si addestra nel capitolo 6.
+    """
+
+    def __init__(self, d_model=8, max_tokens=7, *, seed=0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+
+        def small(*shape):                    # embedding piccoli: si impara a guardare, non a ricordare
+            return torch.nn.Parameter(0.1 * torch.randn(shape, generator=generator, dtype=torch.float64))
+
+        def uniform(*shape):
+            values = torch.rand(shape, generator=generator, dtype=torch.float64)
+            return torch.nn.Parameter((2 * values - 1) / math.sqrt(d_model))
+
+        self.embedding = small(len(VOCABULARY), d_model)      # (parole, D)
+        self.position = small(max_tokens, d_model)            # (T, D)
+        self.norm = torch.nn.Parameter(torch.ones(d_model, dtype=torch.float64))
+        self.Wq, self.Wk, self.Wv, self.Wo = (uniform(d_model, d_model) for _ in range(4))
+        self.final_norm = torch.nn.Parameter(torch.ones(d_model, dtype=torch.float64))
+        self.Wout = uniform(d_model, len(VOCABULARY))         # (D, parole)
+
+    def forward(self, tokens):
+        """Da token (B, T) a logit (B, T, parole)."""
+        return self._run(tokens)[0]
+
+    def weights(self, tokens):
+        """I pesi dell'attenzione, da token (B, T) a (B, T, T)."""
+        return self._run(tokens)[1]
+
+    def _run(self, tokens):
+        if tokens.dim() != 2 or not 1 <= tokens.shape[1] <= len(self.position):
+            raise ValueError(f"tokens: mi aspettavo shape (B, T) con T da 1 a {len(self.position)}, ho trovato {tuple(tokens.shape)}")
+        T = tokens.shape[1]
+        x = self.embedding[tokens] + self.position[:T]                                # (B, T, D)
+        normed = _rms_norm(x, self.norm)
+        q, k, v = normed @ self.Wq, normed @ self.Wk, normed @ self.Wv
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])                       # (B, T, T)
+        scores = scores.masked_fill(~torch.from_numpy(causal(T)), -math.inf)
+        weights = scores.softmax(-1)
+        y = x + weights @ v @ self.Wo
+        return _rms_norm(y, self.final_norm) @ self.Wout, weights
+
+
+def _rms_norm(x, gain):
+    """Riporta ogni vettore a grandezza uno, poi lo scala componente per componente (capitolo 10)."""
+    return x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt() * gain
+
+
+def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, progress=True):
+    """Addestra un modello dall'inizio: pochi secondi su un core.
+
+    Il finale pesa cinque volte un altro token. Il weight decay tiene piccole le matrici che portano il
+    contenuto, così conviene guardare con decisione il token giusto.
+
+    Args:
+        seed: da dove parte il caso, sia per i pesi iniziali sia per le frasi.
+        steps: quanti passi di AdamW.
+        batch_size: quante frasi per passo.
+        progress: se mostrare la barra di avanzamento.
+
+    Returns:
+        La coppia (modello, loss a ogni passo). Si usa nel capitolo 6.
+    """
+    model, rng = ToyTransformer(seed=seed), random.Random(seed)
+    pairs, _ = noun_pairs()
+    content = [model.Wv, model.Wo, model.Wout]
+    others = [p for p in model.parameters() if not any(p is c for c in content)]
+    optimizer = torch.optim.AdamW([{"params": content, "weight_decay": 0.3},
+                                   {"params": others, "weight_decay": 0.0}], lr=0.01)
+    importance = torch.tensor([1.0] * 6 + [5.0], dtype=torch.float64)
+    losses = []
+    for _ in tqdm(range(steps), desc="addestramento", leave=False, disable=not progress):
+        tokens = torch.from_numpy(batch(batch_size, pairs, rng)[0])
+        logits = model(tokens[:, :-1])
+        loss_per_token = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")     # (B, 7)
+        loss = (loss_per_token * importance).sum(1).mean() / importance.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)                                       # nessun passo troppo lungo
+        optimizer.step()
+        losses.append(loss.item())
+    return model, losses
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Com'è andata sulle coppie mai viste: risposte giuste e peso sul nome giusto."""
+
+    accuracy: float          # frazione di finali giusti
+    mean_weight: float       # peso medio dato al nome con cui il finale concorda
+    min_weight: float        # il più basso
+    gatta: float             # il peso di `affamat-` su `gatta`, nella frase dell'esempio
+    topo: float              # il peso di `appetitos-` su `topo`
+
+
+@torch.no_grad()
+def evaluate(model, *, sentences=2000):
+    """Prova un modello su frasi con coppie di nomi mai viste in addestramento.
+
+    Args:
+        model: un `ToyTransformer`.
+        sentences: quante frasi.
+
+    Returns:
+        Una `Evaluation`. Si usa nel capitolo 6.
+    """
+    tokens, agrees = map(torch.from_numpy, batch(sentences, noun_pairs()[1], random.Random(0)))
+    right = model(tokens[:, :-1])[:, -1].argmax(-1) == tokens[:, -1]
+    weight = model.weights(tokens[:, :-1])[torch.arange(sentences), -1, agrees]
+    example = EXAMPLE.split()[:-1]
+    pair = torch.from_numpy(np.stack([encode([*example, "affamat-"]), encode([*example, "appetitos-"])]))
+    last = model.weights(pair)[:, -1]
+    return Evaluation(right.double().mean().item(), weight.mean().item(), weight.min().item(),
+                      last[0, 1].item(), last[1, 4].item())
+
+
+# I pesi addestrati e una frase seguita passo passo -------------------------------------------------
+
+def load_weights():
+    """I pesi addestrati che viaggiano con il pacchetto.
+
+    Returns:
+        Un dizionario di array float64: `embedding` (parole, 8), `position` (7, 8), `Wq`, `Wk`, `Wv`,
+        `Wo` (8, 8), `norm` e `final_norm` (8,), `Wout` (8, parole). Si usa dal capitolo 1.
+    """
+    return load_file(WEIGHTS)
+
+
+def load_model():
+    """Il modello addestrato, pronto in torch.
+
+    Returns:
+        Un `ToyTransformer` con i pesi di `load_weights`.
+    """
+    model = ToyTransformer()
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in load_weights().items()})
+    return model
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Tutto ciò che il modello calcola su una frase, in NumPy e in ordine: T token, D = 8."""
+
+    tokens: list              # i token, come testo
+    embedding: np.ndarray     # (T, D) un vettore per token, lo stesso ovunque il token compaia
+    position: np.ndarray      # (T, D) un vettore per posto nella frase
+    x: np.ndarray             # (T, D) la loro somma
+    normed: np.ndarray        # (T, D) dopo RMSNorm: ciò che entra nella head
+    Q: np.ndarray             # (T, D)
+    K: np.ndarray             # (T, D)
+    V: np.ndarray             # (T, D)
+    scores: np.ndarray        # (T, T) prima della softmax, -inf dove non si può guardare
+    weights: np.ndarray       # (T, T) dopo: ogni riga somma a uno
+    output: np.ndarray        # (T, D) l'uscita della head
+    update: np.ndarray        # (T, D) l'uscita dopo W_O
+    y: np.ndarray             # (T, D) x + update: i vettori arricchiti
+    logits: np.ndarray        # (T, parole)
+    probabilities: np.ndarray  # (T, parole)
+
+    @property
+    def prediction(self):
+        """Il token più probabile dopo l'ultimo."""
+        return VOCABULARY[int(self.probabilities[-1].argmax())]
+
+    def probability(self, token):
+        """La probabilità che `token` venga dopo l'ultimo."""
+        return float(self.probabilities[-1, encode([token])[0]])
+
+
+def trace(sentence=EXAMPLE, weights=None):
+    """Segue una frase attraverso il modello, un passo per riga.
+
+    Args:
+        sentence: una frase della mini-lingua, al più 7 token.
+        weights: i pesi; None = quelli del pacchetto.
+
+    Returns:
+        Una `Trace`.
+
+    Raises:
+        ValueError: se la frase è vuota, troppo lunga o contiene parole sconosciute. Si usa dal capitolo 1.
+    """
+    w = load_weights() if weights is None else weights
+    tokens = split_words(sentence)
+    T = len(tokens)
+    if T > len(w["position"]):
+        raise ValueError(f"La frase ha {T} token, il modello ne legge al più {len(w['position'])}")
+    embedding, position = w["embedding"][encode(tokens)], w["position"][:T]
+    x = embedding + position
+    normed = rms_norm(x, w["norm"])
+    Q, K, V = normed @ w["Wq"], normed @ w["Wk"], normed @ w["Wv"]
+    scores = reference.attention_scores(Q, K, mask=causal(T))
+    attention_weights = reference.softmax(scores)
+    output = reference.combine(attention_weights, V)
+    update = output @ w["Wo"]
+    y = x + update
+    logits = rms_norm(y, w["final_norm"]) @ w["Wout"]
+    return Trace(tokens, embedding, position, x, normed, Q, K, V, scores, attention_weights, output, update, y,
+                 logits, reference.softmax(logits))
+
+
+def rms_norm(x, gain):
+    """Riporta ogni vettore a grandezza uno, poi lo scala componente per componente (capitolo 10)."""
+    return x / np.sqrt((x ** 2).mean(-1, keepdims=True) + 1e-5) * gain
+
+
+def _save(model):
+    """Scrive i pesi del modello nel pacchetto."""
+    save_file({name: p.detach().numpy() for name, p in model.named_parameters()}, WEIGHTS)
+
+
+def _spread(seeds):
+    """Addestra un modello per seme e stampa quanto variano i risultati."""
+    torch.set_num_threads(1)                                  # matrici minuscole: più thread rallentano
+    results = [evaluate(train(seed, progress=False)[0]) for seed in tqdm(range(seeds), desc="semi", leave=False)]
+    names = [field.name for field in fields(Evaluation)]
+    print("seme  " + "  ".join(f"{name:>11}" for name in names))
+    for seed, result in enumerate(results):
+        print(f"{seed:4d}  " + "  ".join(f"{value:11.3f}" for value in astuple(result)))
+    table = np.array([astuple(result) for result in results])
+    for label, summary in (("min", table.min(0)), ("media", table.mean(0)), ("max", table.max(0))):
+        print(f"{label:>5} " + "  ".join(f"{value:11.3f}" for value in summary))
+
+
+def main(arguments=None):
+    """Rigenera i pesi, o stampa la dispersione su più semi."""
+    parser = argparse.ArgumentParser(prog="python -m attnkit.toy", description="Addestra il modello del corso.")
+    parser.add_argument("--semi", type=int, metavar="N", help="addestra N modelli e stampa la dispersione, senza scrivere nulla")
+    seeds = parser.parse_args(arguments).semi
+    if seeds is not None:
+        if seeds < 1:
+            parser.error(f"--semi: mi aspettavo almeno 1, ho trovato {seeds}")
+        return _spread(seeds)
+    torch.set_num_threads(1)
+    model, _ = train(SHIPPED_SEED)
+    _save(model)
+    print(f"Pesi scritti in {WEIGHTS.name}: {evaluate(model)}")
+
+
+if __name__ == "__main__":
+    main()

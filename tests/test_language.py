@@ -1,0 +1,66 @@
+"""La mini-lingua: frasi che concordano, coppie di prova mai viste, parole sconosciute rifiutate."""
+
+import random
+
+import numpy as np
+import pytest
+
+from attnkit.language import (ARTICLES, ENDINGS, EXAMPLE, FORM, NEUTRAL, STEMS, VERBS, VOCABULARY, batch, encode,
+                              noun_pairs, sample, split_words)
+
+SUBJECT_STEMS, OBJECT_STEMS = STEMS[1], STEMS[4]
+
+
+def test_the_vocabulary_is_about_fifty_different_words():
+    assert len(set(VOCABULARY)) == len(VOCABULARY) == 49
+
+
+def test_a_word_can_be_split_into_stem_and_ending():
+    assert split_words("La gatta insegue il topo perché affamata") == [*EXAMPLE.split(), "-a"]
+    assert split_words(EXAMPLE) == EXAMPLE.split()
+
+
+@pytest.mark.parametrize("sentence, message", [
+    ("", "almeno una parola"), ("   ", "almeno una parola"), (None, "ho trovato None"),
+    ("la gatta morde il topo", "non conosce la parola 'morde'"), ("la gattina", "'gattina'"), ("la -", "'-'"),
+])
+def test_unknown_sentences_are_refused(sentence, message):
+    with pytest.raises(ValueError, match=message):
+        split_words(sentence)
+
+
+def test_encode_is_the_place_in_the_vocabulary():
+    assert [VOCABULARY[i] for i in encode(EXAMPLE.split())] == EXAMPLE.split()
+    with pytest.raises(ValueError, match="fuori dal vocabolario: 'elefante'"):
+        encode(["la", "elefante"])
+
+
+def test_noun_pairs_do_not_overlap_and_keep_the_example_for_the_test():
+    train, test = noun_pairs()
+    assert not set(train) & set(test) and ("gatta", "topo") in test
+    assert len(train) + len(test) == 24 * 23 and abs(len(test) / 552 - 0.2) < 0.001
+    assert noun_pairs() == (train, test)
+
+
+def test_every_sentence_agrees():
+    rng, pairs = random.Random(1), noun_pairs()[0]
+    hidden = 0
+    for _ in range(2000):
+        tokens, agrees = sample(pairs, rng)
+        first, subject, verb, second, object_, why, stem, ending = tokens
+        assert (subject, object_) in pairs and why == "perché"
+        assert agrees == (1 if stem in SUBJECT_STEMS else 4) and stem in STEMS[agrees]
+        assert ending == ENDINGS[FORM[tokens[agrees]]]
+        assert verb in VERBS[FORM[subject][1]]
+        for determiner, noun in ((first, subject), (second, object_)):
+            assert determiner == ARTICLES[FORM[noun]] or determiner in NEUTRAL[FORM[noun][1]]
+            hidden += determiner != ARTICLES[FORM[noun]]
+    assert abs(hidden / 4000 - 0.7) < 0.03
+
+
+def test_a_batch_is_reproducible():
+    pairs = noun_pairs()[0]
+    tokens, agrees = batch(5, pairs, random.Random(3))
+    again, _ = batch(5, pairs, random.Random(3))
+    assert tokens.shape == (5, 8) and agrees.shape == (5,)
+    np.testing.assert_array_equal(tokens, again)

@@ -1,0 +1,111 @@
+"""Il modello del corso: i pesi spediti mantengono le promesse, e la traccia in NumPy è il modello in torch."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from attnkit import toy
+from attnkit.language import EXAMPLE, VOCABULARY, batch, encode, noun_pairs
+
+
+@pytest.fixture(scope="module")
+def model():
+    return toy.load_model()
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return torch.from_numpy(batch(40, noun_pairs()[1], random.Random(5))[0][:, :7])
+
+
+def test_the_shipped_model_solves_unseen_pairs(model):
+    result = toy.evaluate(model)
+    assert result.accuracy >= 0.99
+    assert result.gatta >= 0.8 and result.topo >= 0.8
+    assert result.mean_weight >= 0.8
+
+
+def test_the_shipped_weights_are_small_and_not_pickled():
+    assert toy.WEIGHTS.suffix == ".safetensors" and toy.WEIGHTS.stat().st_size < 20_000
+    shapes = {name: value.shape for name, value in toy.load_weights().items()}
+    assert shapes == {"embedding": (49, 8), "position": (7, 8), "norm": (8,), "Wq": (8, 8), "Wk": (8, 8), "Wv": (8, 8),
+                      "Wo": (8, 8), "final_norm": (8,), "Wout": (8, 49)}
+    assert all(value.dtype == np.float64 for value in toy.load_weights().values())
+
+
+def test_model_like_torch_functions(model, tokens):
+    x = model.embedding[tokens] + model.position
+    normed = F.rms_norm(x, (8,), model.norm, eps=1e-5)
+    heads = F.scaled_dot_product_attention(normed @ model.Wq, normed @ model.Wk, normed @ model.Wv, is_causal=True)
+    expected = F.rms_norm(x + heads @ model.Wo, (8,), model.final_norm, eps=1e-5) @ model.Wout
+    torch.testing.assert_close(model(tokens), expected, rtol=1e-10, atol=1e-10)
+    ours = torch.autograd.grad(model(tokens).pow(2).sum(), list(model.parameters()))
+    theirs = torch.autograd.grad(expected.pow(2).sum(), list(model.parameters()))
+    for a, b in zip(ours, theirs):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
+
+
+def test_trace_is_the_model(model, tokens):
+    for row in tokens:
+        trace = toy.trace(" ".join(VOCABULARY[i] for i in row))
+        np.testing.assert_allclose(trace.logits, model(row[None])[0].detach().numpy(), rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(trace.weights, model.weights(row[None])[0].detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_trace_steps_follow_from_one_another():
+    t, w = toy.trace(), toy.load_weights()
+    np.testing.assert_allclose(t.x, t.embedding + t.position)
+    np.testing.assert_allclose(t.output, t.weights @ t.V)
+    np.testing.assert_allclose(t.update, t.output @ w["Wo"])
+    np.testing.assert_allclose(t.y, t.x + t.update)
+    np.testing.assert_allclose(t.probabilities.sum(-1), 1)
+    assert t.tokens == EXAMPLE.split() and t.prediction == "-a"
+    assert t.probability("-a") == t.probabilities[-1, encode(["-a"])[0]]
+
+
+@pytest.mark.parametrize("sentence, message", [
+    ("la gatta insegue il topo perché affamata", "La frase ha 8 token, il modello ne legge al più 7"),
+    ("", "almeno una parola"), ("la gatta vola", "'vola'"),
+])
+def test_trace_refuses(sentence, message):
+    with pytest.raises(ValueError, match=message):
+        toy.trace(sentence)
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (1, 0), (7,), (1, 2, 3)])
+def test_the_model_refuses_other_shapes(model, shape):
+    with pytest.raises(ValueError, match="da 1 a 7, ho trovato"):
+        model(torch.zeros(shape, dtype=torch.long))
+
+
+def test_training_learns_and_repeats(tmp_path, monkeypatch, capsys):
+    first, losses = toy.train(3, steps=60, progress=False)
+    second, again = toy.train(3, steps=60, progress=False)
+    assert losses == again and losses[-1] < 0.8 * losses[0]
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters()))
+    other, _ = toy.train(4, steps=1, progress=False)
+    assert not torch.equal(other.Wq, first.Wq)
+
+
+def test_the_command_that_regenerates_the_weights(tmp_path, monkeypatch, capsys):
+    trained = toy.train
+    monkeypatch.setattr(toy, "train", lambda seed: trained(seed, steps=5, progress=False))
+    monkeypatch.setattr(toy, "WEIGHTS", tmp_path / "toy.safetensors")
+    toy.main([])
+    assert {name: v.shape for name, v in toy.load_weights().items()}["Wout"] == (8, 49)
+    assert "Pesi scritti" in capsys.readouterr().out
+
+
+def test_the_command_that_prints_the_spread(monkeypatch, capsys):
+    trained = toy.train
+    monkeypatch.setattr(toy, "train", lambda seed, progress: trained(seed, steps=3, progress=progress))
+    threads = torch.get_num_threads()
+    toy.main(["--semi", "2"])
+    torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["seme", "0", "1", "min", "media", "max"]
+    with pytest.raises(SystemExit):
+        toy.main(["--semi", "0"])
