@@ -1,0 +1,63 @@
+"""Disegna le figure di images/, con i nomi degli appunti, dalla frase d'esempio.
+
+    make immagini                                                  # le ridisegna
+    python3 strumenti/ambiente.py strumenti/immagini.py --verifica # dice quali non sono aggiornate
+
+Sono le stesse figure dei capitoli, prese dalle stesse funzioni di attnkit.plots.
+"""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from matplotlib.image import imread
+
+from attnkit import plots
+from attnkit.toy import load_weights, trace
+
+IMMAGINI = Path(__file__).resolve().parent.parent / "images"
+
+
+def figure() -> dict:
+    """Ogni nome degli appunti con la sua figura."""
+    esempio, pesi = trace(), load_weights()
+    return {
+        "self-attention-1.png": plots.self_attention(esempio),
+        "q-k-v.png": plots.q_k_v(esempio, (pesi["Wq"], pesi["Wk"], pesi["Wv"])),
+        "enriched.png": plots.enriched(esempio),
+    }
+
+
+def differenza(primo: bytes, secondo: bytes) -> float:
+    """La differenza media fra due PNG, da 0 a 1; 1 se hanno dimensioni diverse."""
+    a, b = (imread(io.BytesIO(png)) for png in (primo, secondo))
+    return 1.0 if a.shape != b.shape else float(np.abs(a - b).mean())
+
+
+def non_aggiornate() -> list[str]:
+    """I nomi che mancano, che sono di troppo o che non somigliano più alla figura disegnata ora."""
+    attese = figure()
+    presenti = {percorso.name for percorso in IMMAGINI.glob("*")}
+    diverse = [nome for nome, disegno in attese.items()
+               if nome in presenti and differenza((IMMAGINI / nome).read_bytes(), disegno.png()) > 1e-3]
+    return sorted(diverse + [*(set(attese) ^ presenti)])
+
+
+def main(argomenti=None) -> int:
+    parser = argparse.ArgumentParser(description="Disegna le figure di images/.")
+    parser.add_argument("--verifica", action="store_true", help="non scrive nulla: dice quali non sono aggiornate")
+    if parser.parse_args(argomenti).verifica:
+        vecchie = non_aggiornate()
+        print("Da rifare con «make immagini»: " + ", ".join(vecchie) if vecchie else "Le figure sono aggiornate.")
+        return bool(vecchie)
+    IMMAGINI.mkdir(exist_ok=True)
+    for nome, disegno in figure().items():
+        (IMMAGINI / nome).write_bytes(disegno.png())
+        print(f"images/{nome}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
