@@ -1,0 +1,203 @@
+"""Il sito aperto in un vero browser, pagina per pagina, nel tema chiaro e in quello scuro."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pagine import PESO_MASSIMO, SITO, nomi_pagine, serve_il_sito
+from playwright.sync_api import sync_playwright
+from sito import servi
+
+NOMI_DEL_BROWSER = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+# Nessuna richiesta d'ufficio del browser deve confondersi con quelle delle pagine.
+OPZIONI = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+           "--disable-component-update", "--disable-sync"]
+LARGO, STRETTO = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+
+# Una parola e una sua forma flessa: la ricerca deve portare alle stesse pagine.
+PAROLE_CERCATE = [("attenzione", "attenzioni"), ("peso", "pesi"), ("matrice", "matrici")]
+
+
+def browser_di_sistema(playwright) -> str | None:
+    """Un Chromium già installato, o quello che Playwright ha scaricato da sé."""
+    for nome in NOMI_DEL_BROWSER:
+        if percorso := shutil.which(nome):
+            return percorso
+    proprio = playwright.chromium.executable_path
+    return proprio if Path(proprio).exists() else None
+
+
+@pytest.fixture(scope="module")
+def browser():
+    serve_il_sito()
+    with sync_playwright() as playwright:
+        percorso = browser_di_sistema(playwright)
+        if percorso is None:
+            motivo = f"serve un browser: nel PATH non trovo nessuno fra {', '.join(NOMI_DEL_BROWSER)}"
+            if os.environ.get("BROWSER_OBBLIGATORIO") == "1":
+                pytest.fail(motivo)
+            pytest.skip(motivo)
+        # Nei contenitori, dove si è root, il recinto di Chromium non si può aprire.
+        radice = hasattr(os, "geteuid") and os.geteuid() == 0
+        aperto = playwright.chromium.launch(executable_path=percorso, args=OPZIONI + ["--no-sandbox"] * radice)
+        yield aperto
+        aperto.close()
+
+
+@pytest.fixture(scope="module")
+def indirizzo():
+    server = servi(SITO)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def apri(browser, indirizzo):
+    """Apre una pagina del sito in un profilo nuovo; annota richieste verso altri siti ed errori della console."""
+    contesti = []
+
+    def apri_pagina(nome: str, tema: str = "light", finestra: dict = LARGO):
+        contesto = browser.new_context(viewport=finestra, color_scheme=tema, locale="it-IT", reduced_motion="reduce")
+        contesti.append(contesto)
+        pagina = contesto.new_page()
+        pagina.problemi = []
+        pagina.on("request", lambda richiesta: _annota_se_estranea(pagina, richiesta.url, indirizzo))
+        pagina.on("console", lambda riga: riga.type == "error" and pagina.problemi.append(f"console: {riga.text}"))
+        pagina.on("pageerror", lambda errore: pagina.problemi.append(f"script: {errore}"))
+        pagina.on("requestfailed", lambda richiesta: pagina.problemi.append(f"non arriva: {richiesta.url}"))
+        pagina.goto(indirizzo + nome, wait_until="load")
+        pagina.evaluate("document.fonts.ready")
+        return pagina
+
+    yield apri_pagina
+    for contesto in contesti:
+        contesto.close()
+
+
+def _annota_se_estranea(pagina, url: str, indirizzo: str) -> None:
+    pezzi = urlsplit(url)
+    if pezzi.scheme not in ("data", "blob") and pezzi.netloc != urlsplit(indirizzo).netloc:
+        pagina.problemi.append(f"richiesta a un altro sito: {url}")
+
+
+def violazioni(pagina, dove: str) -> list[str]:
+    """Ciò che axe trova, con tutte le regole che applica di norma."""
+    esito = Axe().run(pagina)
+    return [f"axe, {dove}: {regola['id']} ({regola['help']}) in {len(regola['nodes'])} punti, il primo è "
+            f"{regola['nodes'][0]['html'][:200]}" for regola in esito.response["violations"]]
+
+
+def formule_mancanti(pagina) -> list[str]:
+    return pagina.evaluate("""() => [...document.querySelectorAll(".formula")]
+        .filter((formula) => !formula.querySelector(":scope .katex math") || formula.querySelector(".katex-error"))
+        .map((formula) => `formula non disegnata: ${formula.textContent.slice(0, 80)}`)""")
+
+
+def misure(pagina) -> dict[str, float]:
+    """Byte arrivati alla pagina, senza compressione, e millisecondi prima del primo contenuto."""
+    return pagina.evaluate("""() => {
+        const risorse = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+        const [primo] = performance.getEntriesByName("first-contentful-paint");
+        return { peso: risorse.reduce((somma, risorsa) => somma + risorsa.decodedBodySize, 0),
+                 primo_contenuto: primo ? primo.startTime : -1 };
+    }""")
+
+
+def che_sporge(pagina) -> list[str]:
+    """Sul telefono la pagina non scorre di lato; ciò che è più largo scorre in una cornice che riceve il fuoco."""
+    larghezza = pagina.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+    problemi = [f"a 375 px la pagina è larga {larghezza} px"] if larghezza > STRETTO["width"] else []
+    return problemi + pagina.evaluate("""() => [...document.querySelectorAll("main *")]
+        .filter((elemento) => ["auto", "scroll"].includes(getComputedStyle(elemento).overflowX)
+                && elemento.scrollWidth > elemento.clientWidth + 1 && elemento.clientWidth > 0 && elemento.tabIndex < 0)
+        .map((elemento) => `scorre di lato ma non si raggiunge con la tastiera: ${elemento.outerHTML.slice(0, 120)}`)""")
+
+
+@pytest.mark.parametrize("tema", ["light", "dark"])
+@pytest.mark.parametrize("nome", nomi_pagine() or ["index.html"])
+def test_pagina(apri, record_property, nome, tema):
+    pagina = apri(nome, tema)
+    assert pagina.evaluate("document.documentElement.dataset.theme") == tema
+    misurato = misure(pagina)
+    problemi = formule_mancanti(pagina)
+    if misurato["peso"] >= PESO_MASSIMO:
+        problemi.append(f"pesa {misurato['peso']:,} byte, al massimo {PESO_MASSIMO:,}")
+    # Anche ciò che è chiuso dev'essere accessibile quando si apre.
+    pagina.evaluate("document.querySelectorAll('details').forEach((blocco) => { blocco.open = true; })")
+    problemi += violazioni(pagina, "a 1280 px")
+    pagina.set_viewport_size(STRETTO)
+    pagina.wait_for_timeout(400)  # il tema rimisura le cornici che scorrono dopo 300 ms
+    problemi += che_sporge(pagina)
+    if tema == "light":  # a pagina stretta cambia la disposizione, non i colori: basta un tema
+        problemi += violazioni(pagina, "a 375 px")
+    problemi += pagina.problemi
+    for chiave, valore in misurato.items():
+        record_property(chiave, round(valore))
+    print(f"{nome} ({tema}): {misurato['peso'] / 1e6:.2f} MB, primo contenuto dopo {misurato['primo_contenuto']:.0f} ms")
+    assert not problemi, "\n" + "\n".join(problemi)
+
+
+def trovate(pagina) -> list[str]:
+    """Le pagine elencate fra i risultati, quando la ricerca ha finito."""
+    pagina.wait_for_function("document.querySelector('#search-results .search-summary')?.textContent.trim()")
+    return sorted({urlsplit(href).path for href in pagina.eval_on_selector_all(
+        "#search-results ul.search > li > a", "collegamenti => collegamenti.map((a) => a.href)")})
+
+
+@pytest.mark.parametrize("parola, flessa", PAROLE_CERCATE)
+def test_la_ricerca_conosce_le_desinenze(apri, parola, flessa):
+    risultati = {q: trovate(apri(f"search.html?q={q}")) for q in (parola, flessa)}
+    assert risultati[parola], f"nessuna pagina per «{parola}»"
+    assert risultati[parola] == risultati[flessa]
+
+
+def test_la_ricerca_si_apre_dalla_tastiera(apri):
+    pagina = apri("index.html")
+    campi = pagina.locator("form.bd-search input")
+    assert campi.count() == 1, "deve esserci un solo campo di ricerca"
+    assert not campi.is_visible()
+    pagina.keyboard.press("Control+k")
+    campi.wait_for(state="visible")
+    assert violazioni(pagina, "ricerca aperta") == []
+    pagina.keyboard.press("Escape")
+    campi.wait_for(state="hidden")
+    pagina.keyboard.press("Control+k")
+    pagina.keyboard.type("attenzione")
+    pagina.keyboard.press("Enter")
+    pagina.wait_for_url("**/search.html?q=attenzione")
+    assert trovate(pagina)
+    assert pagina.locator("form.bd-search input:visible").count() == 1
+    assert pagina.problemi == []
+
+
+def test_il_tema_si_cambia_e_si_ricorda(apri):
+    pagina = apri("index.html", "light")
+    visti = set()
+    for _ in range(3):
+        pagina.locator(".theme-switch-button").click()
+        visti.add(pagina.evaluate("document.documentElement.dataset.mode"))
+    assert visti == {"light", "dark", "auto"}
+    while pagina.evaluate("document.documentElement.dataset.mode") != "dark":
+        pagina.locator(".theme-switch-button").click()
+    pagina.reload()
+    assert pagina.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_sul_telefono_l_indice_si_apre_e_si_chiude(apri):
+    pagina = apri("index.html", finestra=STRETTO)
+    indice = pagina.get_by_role("navigation", name="Indice del corso")
+    assert not indice.is_visible()
+    pagina.locator(".primary-toggle").click()
+    indice.wait_for(state="visible")
+    pagina.wait_for_timeout(400)
+    assert violazioni(pagina, "indice aperto") == []
+    pagina.keyboard.press("Escape")
+    indice.wait_for(state="hidden")

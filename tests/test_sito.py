@@ -1,0 +1,143 @@
+"""Il sito costruito, letto file per file: si basta da solo, è in italiano, non ha collegamenti rotti."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4.element import Comment
+
+from pagine import (PESO_MASSIMO, SITO, caricati_da, caricati_dallo_stile, estraneo, file_caricati, file_di, leggi,
+                    nomi_pagine, peso, serve_il_sito)
+
+ATTRIBUTI_LETTI = ("title", "aria-label", "placeholder", "alt", "aria-description", "data-bs-original-title")
+
+# Frasi dell'interfaccia di Sphinx, dei temi e di MyST-NB che non hanno ragione di stare in una pagina.
+FRASI_INGLESI = re.compile(
+    r"show code|hide code|toggle|click to|skip to|back to top|on this page|last updated|link to this|permalink|"
+    r"launch (on|interactive|binder)|download (this|notebook|source)|print to|full ?screen mode|search (the|this|within)|"
+    r"next page|previous page|source (repository|code)|open issue|suggest edit|copy to clipboard|table of contents|"
+    r"edit this page|light/dark|created using|please activate|cell (source|output)|built with|by the",
+    re.IGNORECASE)
+# Parole che da sole sono interfaccia, ma dentro una frase possono essere altro.
+PAROLE_INGLESI = {"search", "next", "previous", "contents", "index", "home", "main", "copyright", "note", "warning",
+                  "copied!", "copy", "download", "repository logo", "page", "navigation", "site navigation", "error"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def costruito():
+    serve_il_sito()
+
+
+def riferisci(problemi: list[str]) -> None:
+    assert not problemi, "\n" + "\n".join(problemi)
+
+
+def test_nessuna_pagina_carica_nulla_da_altri_siti():
+    problemi = []
+    for nome in nomi_pagine():
+        problemi += [f"{nome}: carica {indirizzo}" for indirizzo in caricati_da(leggi(nome)) if estraneo(indirizzo)]
+        for file in file_caricati(nome):
+            if file.suffix == ".css" and file.exists():
+                problemi += [f"{file.relative_to(SITO)}: chiama {indirizzo}"
+                             for indirizzo in caricati_dallo_stile(file.read_text(encoding="utf-8"))
+                             if estraneo(indirizzo)]
+    riferisci(sorted(set(problemi)))
+
+
+def test_tutto_cio_che_le_pagine_caricano_esiste():
+    riferisci([f"{nome}: manca {file}" for nome in nomi_pagine() for file in file_caricati(nome) if not file.exists()])
+
+
+def test_i_collegamenti_interni_portano_da_qualche_parte():
+    problemi = []
+    for nome in nomi_pagine():
+        for elemento in leggi(nome).find_all("a", href=True):
+            indirizzo = elemento["href"]
+            if estraneo(indirizzo) or urlsplit(indirizzo).scheme:
+                continue
+            file = file_di(indirizzo, SITO / nome)
+            ancora = unquote(urlsplit(indirizzo).fragment)
+            if not file.is_relative_to(SITO) or not file.exists():
+                problemi.append(f"{nome}: {indirizzo} porta a una pagina che non c'è")
+            elif ancora and file.suffix == ".html":
+                if leggi(file.relative_to(SITO).as_posix()).find(id=ancora) is None:
+                    problemi.append(f"{nome}: {indirizzo} porta a un punto che non c'è")
+    riferisci(problemi)
+
+
+def test_nessun_collegamento_porta_al_repository_provvisorio():
+    riferisci([f"{nome}: {elemento['href']}" for nome in nomi_pagine()
+               for elemento in leggi(nome).find_all("a", href=True)
+               if "/-da-impostare-/" in elemento["href"] or elemento["href"].startswith(("colab:", "repository:"))])
+
+
+def test_ogni_immagine_dice_che_cosa_mostra():
+    problemi = []
+    for nome in nomi_pagine():
+        for immagine in leggi(nome).find_all("img"):
+            testo = immagine.get("alt", "").strip()
+            if not testo:
+                problemi.append(f"{nome}: {immagine.get('src')} non ha testo alternativo")
+            elif re.search(r"\.(png|svg|jpe?g|gif|webp)$|^_?images/|^[0-9a-f]{16,}$", testo):
+                problemi.append(f"{nome}: il testo alternativo «{testo}» è il nome di un file")
+    riferisci(problemi)
+
+
+def test_ogni_pagina_e_in_italiano_e_ha_un_titolo_solo():
+    problemi = []
+    for nome in nomi_pagine():
+        pagina = leggi(nome)
+        if pagina.html.get("lang") != "it":
+            problemi.append(f"{nome}: lang={pagina.html.get('lang')!r}")
+        titoli = pagina.find_all("h1")
+        if len(titoli) != 1:
+            problemi.append(f"{nome}: ha {len(titoli)} h1, ne serve uno")
+    riferisci(problemi)
+
+
+def parole_di(nome: str) -> list[str]:
+    """Ogni testo che la pagina mostra o fa leggere, esclusi codice, formule e uscite dei notebook."""
+    pagina = leggi(nome)
+    testi = [str(elemento[attributo]) for attributo in ATTRIBUTI_LETTI
+             for elemento in pagina.find_all(attrs={attributo: True})]
+    for pezzo in pagina.find_all(string=True):
+        muto = isinstance(pezzo, Comment) or pezzo.find_parent(["script", "style", "pre", "code", "kbd"])
+        if not muto and not pezzo.find_parent(class_=["formula", "cell_output"]):
+            testi.append(str(pezzo))
+    return [" ".join(testo.split()) for testo in testi if testo.strip()]
+
+
+def test_l_interfaccia_non_parla_inglese():
+    riferisci([f"{nome}: «{testo[:120]}»" for nome in nomi_pagine() for testo in parole_di(nome)
+               if FRASI_INGLESI.search(testo) or testo.lower() in PAROLE_INGLESI])
+
+
+def test_i_capitoli_sono_numerati_e_le_soluzioni_no():
+    for nome in nomi_pagine():
+        if not nome.startswith("chapters/"):
+            continue
+        numero = leggi(nome).h1.find(class_="section-number")
+        if nome.startswith("chapters/soluzioni/"):
+            assert numero is None, f"{nome}: le soluzioni non hanno numero"
+        elif re.match(r"chapters/\d", nome):
+            atteso = int(re.match(r"chapters/(\d+)", nome)[1])
+            assert numero is not None and numero.get_text(strip=True) == f"{atteso}.", (
+                f"{nome}: mi aspettavo il numero {atteso}, ho trovato {numero}")
+
+
+def test_ogni_notebook_si_scarica():
+    problemi = []
+    for nome in nomi_pagine():
+        sorgente = SITO / "_sources" / nome.replace(".html", ".ipynb")
+        scarica = leggi(nome).find("a", download=True)
+        if sorgente.exists() and (scarica is None or file_di(scarica["href"], SITO / nome) != sorgente.resolve()):
+            problemi.append(f"{nome}: manca il pulsante che scarica il notebook")
+    riferisci(problemi)
+
+
+def test_nessuna_pagina_pesa_troppo():
+    pesi = {nome: peso(nome) for nome in nomi_pagine()}
+    riferisci([f"{nome}: {byte:,} byte, al massimo {PESO_MASSIMO:,}"
+               for nome, byte in pesi.items() if byte >= PESO_MASSIMO])
