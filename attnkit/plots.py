@@ -38,7 +38,7 @@ class CourseFigure(Figure):
             FigureCanvasAgg(self)
             self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         light = io.BytesIO()                                  # pochi colori bastano, e il file pesa un terzo
-        Image.open(buffer).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(light, format="png", optimize=True)
+        Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(light, format="png", optimize=True)
         return light.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):

@@ -291,3 +291,11 @@ def test_nbval_morde_su_un_capitolo_vero(tmp_path):
     passate, fallite = esegui_nbval(tmp_path, intatto=nb, alterato=alterato)
     assert fallite == {("alterato", numero)}
     assert passate == {("intatto", n) for n in range(numero + 1)} | {("alterato", n) for n in range(numero)}
+
+
+@ogni_notebook
+def test_il_codice_sta_nella_colonna(percorso):
+    """Una riga più larga della colonna si legge solo scorrendo di lato."""
+    for cella in celle(percorso, "code"):
+        if cella["id"] != "preparazione":
+            assert [riga for riga in sorgente(cella).splitlines() if len(riga) > 80] == [], cella["id"]
