@@ -103,11 +103,12 @@ def formule_mancanti(pagina) -> list[str]:
 
 def misure(pagina) -> dict[str, float]:
     """Byte arrivati alla pagina, senza compressione, e millisecondi prima del primo contenuto."""
+    pagina.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
     return pagina.evaluate("""() => {
         const risorse = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
         const [primo] = performance.getEntriesByName("first-contentful-paint");
         return { peso: risorse.reduce((somma, risorsa) => somma + risorsa.decodedBodySize, 0),
-                 primo_contenuto: primo ? primo.startTime : -1 };
+                 primo_contenuto: primo.startTime };
     }""")
 
 

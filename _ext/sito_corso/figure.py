@@ -24,7 +24,7 @@ def con_misure(etichetta: str, file_di: dict[str, Path]) -> str:
     larghezza, altezza = imagesize.get(file)
     if larghezza <= 0 or altezza <= 0:
         return etichetta
-    misure = f' width="{larghezza}" height="{altezza}"'
+    misure = f' width="{round(larghezza)}" height="{round(altezza)}"'
     return re.sub(r"\s*/?>$", f"{misure}>", etichetta)
 
 

@@ -4,6 +4,7 @@ Si aggiungono ai cataloghi già caricati, quello di gettext e quello degli scrip
 """
 
 import json
+import re
 
 from sphinx.locale import translators
 
@@ -40,6 +41,8 @@ PAROLE_DEGLI_SCRIPT = {
 
 # MyST-NB dà questo nome inglese, non traducibile, a un comando che il suo testo dice già meglio.
 NOME_SUPERFLUO = ' aria-label="Toggle hidden content"'
+# Per MyST-NB il comando si chiama allo stesso modo, che apra un codice o un'uscita: qui è un'uscita.
+COMANDO_DELLE_USCITE = re.compile(r'(<details class="[^"]*\bbelow-input\b.*?</summary>)', re.S)
 
 
 def completa(app):
@@ -55,7 +58,8 @@ def completa_gli_script(app, nome, modello, contesto, albero):
 
 def togli_inglese(app, nome, modello, contesto, albero):
     if contesto.get("body"):
-        contesto["body"] = contesto["body"].replace(NOME_SUPERFLUO, "")
+        corpo = contesto["body"].replace(NOME_SUPERFLUO, "")
+        contesto["body"] = COMANDO_DELLE_USCITE.sub(lambda comando: comando[0].replace("il codice", "il risultato"), corpo)
 
 
 def setup(app):

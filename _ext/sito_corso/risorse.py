@@ -16,6 +16,10 @@ SUPERFLUI = ("design-tabs.js",)
 # Servono dopo che la pagina si vede: non la facciano aspettare.
 RIMANDABILI = ("clipboard.min.js", "copybutton.js", "sphinx-book-theme.js")
 
+# Ciò che i temi copiano nel sito e che nessuna pagina chiede: Font Awesome, le traduzioni, le mappe dei sorgenti…
+INUTILI = ("vendor", "locales", "design-tabs.js", "*webpack-macros.html", "styles/theme.css", "images/logo_*",
+           "scripts/*.map", "styles/*.map")
+
 
 def scegli(app, config):
     config.html_css_files = list(STILI)
@@ -43,8 +47,18 @@ def copia_la_copertina(app, errore):
             shutil.copyfile(copertina, cartella / "index.html")
 
 
+def sfoltisci(app, errore):
+    for modello in INUTILI:
+        for trovato in Path(app.outdir, "_static").glob(modello):
+            if trovato.is_dir():
+                shutil.rmtree(trovato)
+            else:
+                trovato.unlink()
+
+
 def setup(app):
     app.connect("config-inited", scegli)
     app.connect("html-page-context", alleggerisci, priority=900)
     # Prima di sphinx-external-toc, che scriverebbe il rimando.
     app.connect("build-finished", copia_la_copertina, priority=100)
+    app.connect("build-finished", sfoltisci)

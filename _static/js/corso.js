@@ -1,4 +1,4 @@
-// Piccoli rimedi che solo il browser può fare, perché dipendono dalla larghezza della pagina.
+// Piccoli rimedi che solo il browser può fare, perché dipendono da ciò che trova nella pagina aperta.
 (() => {
   "use strict";
 
@@ -31,4 +31,13 @@
       osservatore.observe(cornice);
     }
   }
+
+  // I pulsanti che copiano nascono nel browser, con parole che la loro estensione non lascia scegliere.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const pulsante of document.querySelectorAll("button.copybtn")) {
+      pulsante.dataset.tooltip = "Copia";
+      pulsante.setAttribute("aria-label", "Copia il codice");
+      pulsante.querySelector("title")?.remove();
+    }
+  });
 })();

@@ -1,0 +1,175 @@
+"""L'estensione del sito, un modulo per volta: indirizzi, riquadri, apostrofi, tabelle, immagini."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from docutils.utils import new_document
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "_ext"))
+
+from sito_corso import figure, repository, riquadri, tabelle, tipografia  # noqa: E402
+
+VERO = repository.Repository("https://github.com/nome/corso")
+PROVVISORIO = repository.Repository("https://github.com/-da-impostare-/self-attention-transformer")
+SU_GITLAB = repository.Repository("https://gitlab.com/gruppo/corso")
+
+
+def applica(trasformazione, *figli, **attributi):
+    """Un documento con quei nodi, dopo la trasformazione."""
+    documento = new_document("prova")
+    documento += figli
+    istanza = trasformazione(documento)
+    for nome, valore in attributi.items():
+        setattr(istanza, nome, valore)
+    istanza.apply()
+    return documento
+
+
+def paragrafo(*figli):
+    return nodes.paragraph("", "", *figli)
+
+
+# Gli indirizzi ---------------------------------------------------------------------------------------------
+
+
+def test_colab_apre_il_notebook_del_ramo_giusto():
+    assert VERO.colab_per("chapters/01-panoramica") == (
+        "https://colab.research.google.com/github/nome/corso/blob/main/chapters/01-panoramica.ipynb")
+    altro_ramo = repository.Repository("https://github.com/nome/corso", ramo="bozza/due")
+    assert "/blob/bozza%2Fdue/" in altro_ramo.colab_per("chapters/01-panoramica")
+
+
+@pytest.mark.parametrize("luogo, pubblicato, colab", [
+    (VERO, True, True),
+    (PROVVISORIO, False, False),
+    (SU_GITLAB, True, False),  # Colab legge soltanto da GitHub
+    (repository.Repository(""), False, False),
+])
+def test_si_mostra_solo_cio_che_porta_da_qualche_parte(luogo, pubblicato, colab):
+    assert luogo.pubblicato is pubblicato
+    assert (luogo.risolvi("repository:") is not None) is pubblicato
+    assert (luogo.risolvi("colab:chapters/01-panoramica") is not None) is colab
+
+
+def test_un_file_del_repository():
+    assert VERO.risolvi("repository:README.md") == "https://github.com/nome/corso/blob/main/README.md"
+
+
+class Configurazione:
+    def __init__(self, luogo):
+        self.repository_del_corso = luogo
+
+
+def pagina_con_collegamenti(luogo, monkeypatch):
+    monkeypatch.setattr(repository.Collegamenti, "config", Configurazione(luogo), raising=False)
+    collegamento = nodes.reference("", "Colab", refuri="colab:chapters/01-panoramica")
+    casella_a = nodes.container("", paragrafo(nodes.Text("pubblicato")), classes=["se-pubblicato"])
+    casella_b = nodes.container("", paragrafo(nodes.Text("provvisorio")), classes=["se-provvisorio"])
+    return applica(repository.Collegamenti, paragrafo(collegamento),
+                   nodes.container("", casella_a), nodes.container("", casella_b))
+
+
+def test_da_pubblicato_il_collegamento_porta_a_colab(monkeypatch):
+    pagina = pagina_con_collegamenti(VERO, monkeypatch)
+    assert next(pagina.findall(nodes.reference))["refuri"].startswith("https://colab.research.google.com/github/")
+    assert "provvisorio" not in pagina.astext() and "pubblicato" in pagina.astext()
+
+
+def test_da_provvisorio_resta_il_testo_e_nessuna_casella_vuota(monkeypatch):
+    pagina = pagina_con_collegamenti(PROVVISORIO, monkeypatch)
+    assert not list(pagina.findall(nodes.reference))
+    assert "Colab" in pagina.astext() and "provvisorio" in pagina.astext()
+    assert "pubblicato" not in pagina.astext().split()
+    assert len(pagina.children) == 2, "con la casella deve sparire anche il contenitore che la teneva"
+
+
+# I riquadri ------------------------------------------------------------------------------------------------
+
+
+def test_una_citazione_col_titolo_diventa_un_riquadro():
+    inizio = nodes.strong("", "Precisazione.")
+    # Il lettore di Markdown lascia davvero quel testo vuoto.
+    citazione = nodes.block_quote("", paragrafo(nodes.Text(""), inizio, nodes.Text(" Un peso non spiega.")))
+    applica(riquadri.Riquadri, citazione)
+    assert citazione["classes"] == ["riquadro", "riquadro-precisazione"]
+    assert "riquadro-titolo" in inizio["classes"]
+
+
+@pytest.mark.parametrize("figli", [
+    (nodes.Text("la gatta insegue il topo"),),
+    (nodes.Text("un "), nodes.strong("", "peso")),
+])
+def test_le_altre_citazioni_restano_citazioni(figli):
+    citazione = nodes.block_quote("", paragrafo(*figli))
+    applica(riquadri.Riquadri, citazione)
+    assert citazione["classes"] == []
+
+
+# Gli apostrofi ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prima, dopo", [
+    ("l'attenzione", "l’attenzione"),
+    ("un po' di Python", "un po’ di Python"),
+    ("dov'è? C'è", "dov’è? C’è"),
+    ("nessuno", "nessuno"),
+])
+def test_l_apostrofo_italiano(prima, dopo):
+    assert applica(tipografia.Apostrofi, paragrafo(nodes.Text(prima))).astext() == dopo
+
+
+@pytest.mark.parametrize("nodo", [
+    nodes.literal("", "l'indice"),
+    nodes.literal_block("", "f'{x}'"),
+    nodes.math("", "f'(x)"),
+    nodes.container("", nodes.paragraph("", "l'uscita"), classes=["cell_output"]),
+])
+def test_codice_formule_e_uscite_non_si_toccano(nodo):
+    assert "'" in applica(tipografia.Apostrofi, nodo.deepcopy()).astext()
+
+
+# Le tabelle ------------------------------------------------------------------------------------------------
+
+
+def tabella(*celle_in_testa):
+    colonne = [nodes.colspec(colwidth=1) for _ in celle_in_testa]
+    riga = nodes.row("", *(nodes.entry("", paragrafo(nodes.Text(testo))) for testo in celle_in_testa))
+    return nodes.table("", nodes.tgroup("", *colonne, nodes.thead("", riga), cols=len(colonne)))
+
+
+@pytest.mark.parametrize("testata, con_righe", [(("", "peso"), True), (("token", "peso"), False)])
+def test_con_l_angolo_vuoto_la_prima_colonna_intesta_le_righe(testata, con_righe):
+    documento = applica(tabelle.IntestazioniDiRiga, tabella(*testata))
+    assert [bool(colonna.get("stub")) for colonna in documento.findall(nodes.colspec)] == [con_righe, False]
+
+
+def test_l_angolo_vuoto_non_e_un_intestazione():
+    assert tabelle.ANGOLO_VUOTO.sub("<td></td>", '<th class="head text-left"><p></p></th>') == "<td></td>"
+    assert tabelle.ANGOLO_VUOTO.search('<th class="head"><p>peso</p></th>') is None
+
+
+# Le immagini -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disegno(tmp_path):
+    file = tmp_path / "disegno.svg"
+    file.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="120" height="80"></svg>', encoding="utf-8")
+    return file
+
+
+def test_l_immagine_dichiara_le_sue_misure(disegno):
+    etichetta = figure.con_misure('<img alt="Archi" src="../_images/a%20b.svg" />', {"a b.svg": disegno})
+    assert etichetta == '<img alt="Archi" src="../_images/a%20b.svg" width="120" height="80">'
+
+
+@pytest.mark.parametrize("etichetta", [
+    '<img alt="Archi" src="https://altrove.it/a.svg">',
+    '<img alt="Archi" src="_images/disegno.svg" width="60">',
+])
+def test_le_immagini_altrui_o_gia_misurate_restano_come_sono(etichetta, disegno):
+    assert figure.con_misure(etichetta, {"disegno.svg": disegno}) == etichetta
