@@ -89,7 +89,8 @@ def _squares(axes, x, y, values, *, cell, color, largest=None):
             side = 0.86 * cell * np.sqrt(min(1, abs(values[i, j]) / largest))
             middle = x + (j + 0.5) * cell - side / 2, y + (i + 0.5) * cell - side / 2
             filled = values[i, j] > 0
-            axes.add_patch(Rectangle(middle, side, side, facecolor=color if filled else PAPER, edgecolor=color, linewidth=1.0))
+            axes.add_patch(Rectangle(middle, side, side, facecolor=color if filled else PAPER, edgecolor=color,
+                                     linewidth=1.0 if side > 0.07 else 0.5))
     axes.add_patch(Rectangle((x, y), columns * cell, rows * cell, facecolor="none", edgecolor=color, linewidth=1.2))
 
 
@@ -123,7 +124,7 @@ def self_attention(trace, endings=("-a", "-o", "-e", "-i")):
     chances = {ending: trace.probability(ending) for ending in endings}
     best = max(chances, key=chances.get)
     figure, axes = _canvas(width, 5.5, (
-        f"In alto la frase «{' '.join(tokens)}», un riquadro per token; dall'ultimo partono archi verso tutti i token, "
+        f"In alto la frase «{' '.join(tokens)}», un riquadro per token; dall'ultimo partono archi verso i token precedenti, "
         f"spessi quanto il loro peso: il più spesso, {percent(weights[first])}, arriva a «{tokens[first]}». Sotto, le due fasi: "
         f"a sinistra i pesi come barre, a destra i value moltiplicati per i pesi e la loro somma, da cui esce il finale «{best}»."))
 
@@ -167,17 +168,20 @@ def self_attention(trace, endings=("-a", "-o", "-e", "-i")):
     _squares(axes, at, total, output, cell=row, color=OUTPUT, largest=largest)
     _text(axes, at - 0.1, total + row / 2, "somma", ha="right", weight="bold", color=OUTPUT)
 
-    # il finale
+    # il finale: la somma porta alle quattro probabilità insieme, e una parentesi lo dice
     right = at + D * row
-    _arrow(axes, (right + 0.06, total + row / 2), (right + 0.5, total + row / 2), color=OUTPUT, head=12)
     base = total + row
-    _text(axes, right + 0.48, base - len(chances) * row - 0.16, "il finale", size=9.5, color=SOFT, ha="left")
+    bracket, top_row = right + 0.4, base - len(chances) * row
+    _arrow(axes, (right + 0.06, total + row / 2), (bracket - 0.03, total + row / 2), color=OUTPUT, head=12)
+    axes.plot([bracket + 0.07, bracket, bracket, bracket + 0.07], [top_row + 0.04, top_row + 0.04, base - 0.02, base - 0.02],
+              color=OUTPUT, linewidth=1.3)
+    _text(axes, right + 0.4, top_row - 0.17, "quale finale?", size=9.5, color=SOFT, ha="left")
     for k, (ending, chance) in enumerate(chances.items()):
         y = base - (len(chances) - k) * row
         _text(axes, right + 0.82, y + row / 2, ending, ha="right", weight="bold" if ending == best else "normal")
         axes.add_patch(Rectangle((right + 0.88, y + 0.05), max(0.012, 0.4 * chance), row - 0.1, facecolor=OUTPUT))
         _text(axes, right + 0.93 + 0.4 * chance, y + row / 2, percent(chance), size=8.5, ha="left")
-    _text(axes, 3.6, 5.22, "quadratino pieno = positivo, vuoto = negativo; più è grande, più il numero è grande", size=8, color=SOFT)
+    _text(axes, 3.6, 5.22, "quadratino pieno = positivo, vuoto = negativo; i numeri vicini a zero non si vedono", size=8, color=SOFT)
     return figure
 
 
@@ -224,7 +228,7 @@ def weight_table(tokens, weights):
     last = int(weights[-1].argmax())
     figure, axes = _canvas(7.2, 4.55, (
         f"Tabella {T} per {T} dei pesi. Riga: il token che guarda; colonna: il token guardato. Sopra la diagonale le caselle sono "
-        f"tratteggiate, perché il futuro non si vede. Nell'ultima riga «{tokens[-1]}» dà {percent(weights[-1, last])} a «{tokens[last]}»."))
+        f"tratteggiate, perché il futuro non si vede. È incorniciata l'ultima riga: «{tokens[-1]}» dà {percent(weights[-1, last])} a «{tokens[last]}»."))
     x0, y0, cw, ch = 1.5, 0.95, 0.78, 0.46
     _text(axes, x0 + T * cw / 2, 0.22, "key: il token guardato", color=KEY, weight="bold")
     _text(axes, 0.17, y0 + T * ch / 2, "query: il token che guarda", color=QUERY, weight="bold", rotation=90)
@@ -235,7 +239,7 @@ def weight_table(tokens, weights):
             hidden = j > i
             shade = tuple(1 - weights[i, j] * (1 - np.array(WEIGHT_RGB)))
             axes.add_patch(Rectangle((x0 + j * cw, y0 + i * ch), cw, ch, facecolor=PAPER if hidden else shade,
-                                     edgecolor=FAINT, hatch="////" if hidden else None, linewidth=0.8))
+                                     edgecolor="#B4B9BF" if hidden else FAINT, hatch="////" if hidden else None, linewidth=0.8))
             if not hidden:
                 _text(axes, x0 + (j + 0.5) * cw, y0 + (i + 0.5) * ch, number(weights[i, j]), size=9.5,
                       color=PAPER if weights[i, j] > 0.45 else INK)
@@ -258,7 +262,7 @@ def q_k_v(trace, projections):
     """
     T, D = trace.normed.shape
     figure, axes = _canvas(7.2, 6.0, (
-        f"A sinistra la matrice X, {T} righe, una per token, e {D} colonne. Tre frecce la portano alle matrici imparate di query, key e value, "
+        f"A sinistra la matrice X, {T} righe, una per token, e {D} colonne. Tre frecce la moltiplicano per le matrici imparate di query, key e value, "
         f"{D} per {D}, che non hanno righe per i token. A destra i tre risultati Q, K e V: di nuovo {T} righe, una per token."))
     cell = 0.17
     height, side = T * cell, D * cell
@@ -271,17 +275,18 @@ def q_k_v(trace, projections):
     for y, W, (name, color, result, question) in zip(ys, projections, parts):
         w_top = y + height / 2 - D * cell / 2
         _squares(axes, xs[1], w_top, W, cell=cell, color=color)
-        _text(axes, xs[1] + W.shape[1] * cell / 2, w_top - 0.14, f"$W_{name}$   {W.shape[0]} × {W.shape[1]}", size=9.5, color=color)
+        _text(axes, xs[1] + W.shape[1] * cell / 2, w_top - 0.14, f"× $W_{name}$   {W.shape[0]} × {W.shape[1]}", size=9.5, color=color)
         _squares(axes, xs[2], y, result, cell=cell, color=color)
         _text(axes, xs[2] + side / 2, y - 0.14, f"$\\mathbf{{{name}}} = X\\,W_{name}$   {T} × {W.shape[1]}", size=9.5, color=color)
-        _text(axes, xs[2] + side / 2, y + height + 0.14, question, size=9, color=color, style="italic")
+        _text(axes, xs[2] + side / 2, y - 0.36, question, size=9, color=color, style="italic")
         _arrow(axes, (xs[0] + side + 0.08, middle), (xs[1] - 0.1, y + height / 2), color=color)
         _arrow(axes, (xs[1] + W.shape[1] * cell + 0.08, y + height / 2), (xs[2] - 0.78, y + height / 2), color=color)
         for i, token in enumerate(trace.tokens):
-            _text(axes, xs[2] - 0.06, y + (i + 0.5) * cell, token, size=7.5, ha="right")
+            _text(axes, xs[2] - 0.06, y + (i + 0.5) * cell, token, size=8.5, ha="right")
     for i, token in enumerate(trace.tokens):
-        _text(axes, xs[0] - 0.06, ys[1] + (i + 0.5) * cell, token, size=7.5, ha="right")
+        _text(axes, xs[0] - 0.06, ys[1] + (i + 0.5) * cell, token, size=8.5, ha="right")
     _text(axes, xs[0] + side / 2, 0.3, "dal testo:\nuna riga per token", size=10, weight="bold")
+    _text(axes, 3.6, 5.87, "quadratino pieno = positivo, vuoto = negativo; ogni matrice ha la sua scala", size=8, color=SOFT)
     _text(axes, xs[1] + side / 2, 0.3, "imparate:\nuguali per ogni frase", size=10, weight="bold")
     _text(axes, xs[2] + side / 2, 0.3, "calcolate:\nuna riga per token", size=10, weight="bold")
     return figure
@@ -299,20 +304,20 @@ def enriched(trace):
     tokens, weights = trace.tokens, trace.weights[-1]
     top = int(weights.argmax())
     figure, axes = _canvas(7.2, 3.5, (
-        f"Il vettore di «{tokens[-1]}» prima, l'aggiunta dell'attenzione e il vettore arricchito, uno sotto l'altro. Fra il primo e la seconda, "
-        f"una striscia lunga cento per cento divisa fra i token secondo i pesi: {percent(weights[top])} viene da «{tokens[top]}»."))
+        f"In alto una striscia divisa fra i token secondo i pesi: {percent(weights[top])} va a «{tokens[top]}». Sotto, incolonnati come in "
+        f"un'addizione: il vettore di «{tokens[-1]}», l'aggiunta dell'attenzione e la loro somma, il vettore arricchito."))
     largest = max(np.abs(v).max() for v in (trace.x[-1], trace.update[-1], trace.y[-1]))
     x0, cell = 3.0, 0.36
-    rows = ((0.25, trace.x[-1], INK, f"il vettore di «{tokens[-1]}»", "x"),
-            (2.05, trace.update[-1], VALUE, "l'aggiunta, dopo $W_O$", "+"),
-            (2.85, trace.y[-1], OUTPUT, "il vettore arricchito", "="))
+    rows = ((1.35, trace.x[-1], INK, f"il vettore di «{tokens[-1]}»", "x"),
+            (1.9, trace.update[-1], VALUE, "l'aggiunta, dopo $W_O$", "+"),
+            (2.6, trace.y[-1], OUTPUT, "il vettore arricchito", "="))
     for y, values, color, label, sign in rows:
         _squares(axes, x0, y, values, cell=cell, color=color, largest=largest)
         _text(axes, 2.55, y + cell / 2, label, ha="right", color=color, weight="bold")
         _text(axes, 2.8, y + cell / 2, "" if sign == "x" else sign, size=14, weight="bold")
     # la striscia delle quote: larga quanto il peso di ciascun token
-    band, left, y = 6.8, 0.2, 1.15
-    _text(axes, left, y - 0.16, "da chi viene l'aggiunta: a ogni token la sua quota", size=9.5, color=WEIGHT, ha="left")
+    band, left, y = 6.8, 0.2, 0.4
+    _text(axes, left, y - 0.16, "i pesi: quanto si prende del value di ogni token", size=9.5, color=WEIGHT, ha="left")
     for j, token in enumerate(tokens):
         share = band * weights[j]
         axes.add_patch(Rectangle((left, y), share, 0.42, facecolor=WEIGHT if j == top else "#D9C8E5", edgecolor=PAPER, linewidth=1))
@@ -321,6 +326,8 @@ def enriched(trace):
         left += share
     others = sum(weights[j] for j in range(len(tokens)) if weights[j] < 0.12)
     _text(axes, 7.0, y + 0.56, f"gli altri token insieme: {percent(others)}", size=9, ha="right", color=SOFT)
+    axes.plot([2.7, x0 + 8 * cell + 0.05], [2.43] * 2, color=INK, linewidth=1)
+    _text(axes, 3.6, 3.22, "quadratino pieno = positivo, vuoto = negativo; la scala è la stessa nelle tre righe", size=8, color=SOFT)
     return figure
 
 
@@ -335,7 +342,7 @@ def path(trace):
     """
     T, D = trace.x.shape
     words = trace.logits.shape[1]
-    figure, axes = _canvas(7.2, 2.75, (
+    figure, axes = _canvas(7.2, 2.32, (
         "Schema da sinistra a destra: token, embedding più posizione, poi una linea orizzontale, il residual stream. Dal flusso si stacca un ramo che passa "
         "per la norma, la head e la sua matrice di uscita, e torna a sommarsi. Infine norma e matrice di uscita danno un logit per ogni parola e il finale."))
     y = 1.75
@@ -351,7 +358,7 @@ def path(trace):
     stop(0.97, 0.88, y, "embedding\n+ posizione", INK)
     _arrow(axes, (1.87, y), (5.3, y), line=2.4, head=12)
     _text(axes, 3.25, y + 0.2, f"residual stream: {T} × {D}", size=9, color=SOFT)
-    _arrow(axes, (2.2, y), (2.2, 0.98), color=SOFT)
+    _arrow(axes, (2.39, y), (2.39, 1.05), color=SOFT)
     stop(2.08, 0.62, 0.8, "norma", SOFT)
     _arrow(axes, (2.72, 0.8), (2.86, 0.8))
     stop(2.88, 1.12, 0.8, "head\nQ, K, V", QUERY, face="#EDF3FA")
@@ -368,5 +375,6 @@ def path(trace):
     _text(axes, 6.94, y, "logit", size=9, weight="bold")
     _text(axes, 6.9, y + 0.22, f"{words} parole", size=7.5, color=SOFT)
     _arrow(axes, (6.94, y - 0.14), (6.94, 1.12), color=OUTPUT)
+    _text(axes, 6.86, 1.36, "softmax", size=8, color=OUTPUT, ha="right")
     _text(axes, 6.94, 0.96, trace.prediction, size=13, weight="bold", color=OUTPUT)
     return figure

@@ -45,6 +45,14 @@ def test_every_chapter_has_the_kinds_it_must_have(chapter):
     assert all(len(exercise.misconceptions) >= 3 for exercise in exercises)
 
 
+def test_no_constant_answers_a_question_with_inputs():
+    for exercise in EXERCISES.values():
+        inputs = exercise.inputs(np.random.default_rng(0))
+        if inputs[0]:
+            first = exercise.reference(*inputs[0])
+            assert not check(exercise.id, lambda *arguments: first).passed, exercise.id
+
+
 def rows_by_hand(tabella):
     return [[value / sum(row) for value in row] for row in tabella.tolist()]
 
@@ -83,4 +91,10 @@ def test_the_model_agrees_with_the_prediction_asked(sentence, noun, letter):
     from attnkit.toy import trace
     result = trace(sentence)
     assert result.tokens[int(result.weights[-1].argmax())] == noun and result.prediction == letter
-    assert check("1.1", (noun, letter.strip("-"))).passed
+    assert check("1.1", (noun, letter)).passed and check("1.1", (noun, letter.strip("-"))).passed
+
+
+def test_a_prediction_is_not_given_away_by_its_first_mistake():
+    result = check("2.3", {"X": True, "Wq": True, "Q": False, "pesi": True, "Wo": False})
+    assert result.misconception is None and "3 su 5" in result.message
+    assert not any(f"«{key}»" in result.message for key in ("X", "Wq", "Q", "pesi", "Wo"))

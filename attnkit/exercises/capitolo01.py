@@ -6,12 +6,13 @@ from attnkit.exercises.esercizio import Exercise, Misconception
 
 
 def _weight_tables(rng):
-    """Tabelle di pesi causali: ogni riga somma a uno, sopra la diagonale è zero."""
-    return [(_weight_table(rng, T),) for T in (3, 4, 6)]
+    """Tabelle di pesi causali, con la coppia più forte in posti diversi: nessuna costante può indovinarli."""
+    return [(_weight_table(rng, T, i, j),) for T, i, j in ((3, 1, 0), (5, 3, 2), (6, 4, 1))]
 
 
-def _weight_table(rng, T):
+def _weight_table(rng, T, i, j):
     table = np.tril(rng.uniform(0.1, 1, size=(T, T)))
+    table[i, j] = 10
     return table / table.sum(axis=1, keepdims=True)
 
 
@@ -44,7 +45,8 @@ def _rows_sum_to_one(arguments, output):
     sums = output.sum(axis=-1)
     if np.allclose(sums, 1, atol=1e-4):
         return None
-    return f"La prima riga somma a {sums[0]:.3f}".replace(".", ",") + ", e dovrebbe sommare a 1."
+    worst = int(np.abs(sums - 1).argmax())
+    return f"La riga {worst} somma a {sums[worst]:.6g}".replace(".", ",") + ", e dovrebbe sommare a 1."
 
 
 def who_looks_at_most(query="il"):
@@ -66,6 +68,10 @@ EXERCISES = (
                           "anche il nome che conta. I pesi dipendono dalla query, non da un ruolo fisso."),
             Misconception("nome giusto, accordo con l'altro", lambda: ("rana", "e"),
                           "Il nome è quello giusto, ma il finale concorda con il nome guardato: il peso decide da dove viene l'informazione."),
+            Misconception("parola intera", lambda: ("rana", "gustosa"),
+                          "Il nome è giusto, e la parola pure. Ma la consegna chiede solo la lettera con cui finisce."),
+            Misconception("nome con il determinante", lambda: ("ogni rana", "a"),
+                          "La risposta è quella, ma il nome è un token e il determinante un altro: basta il nome."),
             Misconception("accordo giusto, nome dell'altro", lambda: ("volpi", "a"),
                           "Il finale è quello giusto, e concorda con «rana»: è lì che deve andare il peso."),
         ),
@@ -84,9 +90,13 @@ EXERCISES = (
                           "Hai diviso per la somma di tutta la tabella: a sommare a uno è la tabella intera, non ogni riga."),
             Misconception("divide per il massimo", lambda tabella: tabella / tabella.max(axis=1, keepdims=True),
                           "Dividendo per il massimo la casella più grande vale 1, ma la riga non somma a uno."),
+            Misconception("softmax delle righe", lambda tabella: np.exp(tabella) / np.exp(tabella).sum(axis=1, keepdims=True),
+                          "Le righe sommano a uno, ma hai aggiunto un esponenziale. Qui i numeri sono già positivi: basta dividere per la somma."),
+            Misconception("restituite le somme", lambda tabella: tabella.sum(axis=1, keepdims=True),
+                          "Hai restituito le somme delle righe: manca la divisione."),
             Misconception("keepdims dimenticato", lambda tabella: tabella / tabella.sum(axis=1),
-                          "L'asse è giusto, ma la somma ha perso una dimensione e NumPy la affianca alle colonne. Con una tabella quadrata non se ne "
-                          "accorgerebbe nessuno. Serve `keepdims=True`."),
+                          "Le due shape non si accordano. Sommando lungo `axis=1` si perde una dimensione, e NumPy affianca il risultato alle colonne. "
+                          "Con una tabella quadrata non se ne accorgerebbe nessuno. Serve `keepdims=True`."),
         ),
         praise="Somma a uno ciò che una query distribuisce: la riga.",
     ),
@@ -98,6 +108,8 @@ EXERCISES = (
         misconceptions=(
             Misconception("letta la colonna", lambda: "perché",
                           "Hai letto la colonna di `il`: dice chi guarda `il`. La domanda è che cosa guarda `il`: si legge sulla sua riga."),
+            Misconception("il secondo peso", lambda: "gatta",
+                          "È un peso vero, ma sulla riga di `il` ce n'è uno più grande: guarda la casella più scura."),
             Misconception("il nome che segue", lambda: "topo",
                           "«topo» viene dopo: per `il` è nel futuro, e la casella è tratteggiata. Nessun token può guardare avanti."),
             Misconception("sé stesso", lambda: "il",
@@ -138,6 +150,14 @@ EXERCISES = (
                           "radice della somma dei quadrati, `np.linalg.norm`."),
             Misconception("lunghezza al quadrato", lambda pesi, V: ((pesi[:, None] * V) ** 2).sum(axis=1),
                           "È la somma dei quadrati: manca la radice."),
+            Misconception("contributi già sommati", lambda pesi, V: pesi @ V,
+                          "Hai sommato i contributi: è l'uscita della head. Qui servono separati, un numero per token."),
+            Misconception("somma dei valori assoluti", lambda pesi, V: (pesi[:, None] * np.abs(V)).sum(axis=1),
+                          "Hai sommato i valori assoluti. La lunghezza di un vettore è la radice della somma dei quadrati."),
+            Misconception("una lunghezza sola", lambda pesi, V: np.linalg.norm(pesi[:, None] * V),
+                          "Hai preso la lunghezza di tutta la tabella: ne serve una per riga, con `axis=1`."),
+            Misconception("pesi non in colonna", lambda pesi, V: np.linalg.norm(pesi * V, axis=1),
+                          "Le due shape non si accordano: NumPy affianca i pesi alle colonne di V. Trasformali in una colonna, `pesi[:, None]`."),
             Misconception("un asse sbagliato", lambda pesi, V: np.linalg.norm(pesi[:, None] * V, axis=0),
                           "Hai preso la lunghezza delle colonne: un numero per dimensione. Ne serve uno per token, lungo `axis=1`."),
         ),

@@ -73,7 +73,8 @@ def _compare_dicts(expected, got, rtol, atol, where):
     missing = [key for simple, key in ours.items() if simple not in theirs]
     extra = [key for simple, key in theirs.items() if simple not in ours]
     if missing or extra:
-        parts = [f"mancano le voci {_quoted(missing)}"] if missing else []
+        absent = "manca la voce" if len(missing) == 1 else "mancano le voci"
+        parts = [f"{absent} {_quoted(missing)}"] if missing else []
         parts += [f"non conosco {_quoted(extra)}"] if extra else []
         return Difference("tipo", f"Nel dizionario {' e '.join(parts)}.", where)
     wrong = {}
@@ -90,6 +91,12 @@ def _compare_dicts(expected, got, rtol, atol, where):
     right = [key for key in expected if key not in wrong]
     summary = f"Da rivedere: {_quoted(wrong)}. " + (f"Giuste: {_quoted(right)}. " if right else "")
     return Difference(first.kind, summary + first.text, first.where, first.expected, first.got)
+
+
+def count_right(expected, got, rtol, atol):
+    """Quante voci di un dizionario sono giuste: dirlo non rivela quali."""
+    theirs = {simplify(key): value for key, value in got.items()}
+    return sum(compare(value, theirs[simplify(key)], rtol, atol) is None for key, value in expected.items())
 
 
 def _quoted(keys):
@@ -203,6 +210,10 @@ def clue(difference):
 _NEARLY = "Ci sei quasi, ma non del tutto: cerca una costante appena diversa, o una precisione troppo bassa."
 
 
+def _italian(number):
+    return f"{number:.4g}".replace(".", ",")
+
+
 def _clue_from_numbers(expected, got, left, right):
     scale = np.abs(left).max()
     if expected.ndim == 2 and expected.shape == expected.T.shape and np.allclose(got, expected.T, rtol=1e-4):
@@ -211,10 +222,10 @@ def _clue_from_numbers(expected, got, left, right):
     if np.allclose(right, factor * left, rtol=1e-4, atol=1e-6 * scale) and abs(factor) > 1e-6:
         if abs(factor - 1) < 0.02:
             return _NEARLY
-        return f"Ogni numero è quello atteso moltiplicato per {factor:.4g}."
+        return f"Ogni numero è quello atteso moltiplicato per {_italian(factor)}."
     shift = (right - left).mean()
     if np.allclose(right, left + shift, rtol=1e-4, atol=1e-6 * scale):
-        return f"Ogni numero è quello atteso più {shift:.4g}."
+        return f"Ogni numero è quello atteso più {_italian(shift)}."
     if np.allclose(np.sort(left), np.sort(right), rtol=1e-4, atol=1e-6 * scale):
         return "I numeri sono quelli giusti, ma in un altro ordine."
     if np.abs(right - left).max() < 0.02 * scale:

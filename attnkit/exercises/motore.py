@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from attnkit.exercises.confronto import clue, compare, low_precision
+from attnkit.exercises.confronto import clue, compare, count_right, low_precision
 from attnkit.exercises.esecuzione import TIME_LIMIT, quiet, run
 from attnkit.exercises.mostra import describe, show
 from attnkit.exercises.riscontro import Result, code_block
@@ -127,6 +127,9 @@ def _unknown_mistake(exercise, inputs, outcomes, reference, failing):
     expected, got = reference[smallest].value, outcomes[smallest].value
     difference = compare(expected, got, exercise.rtol, exercise.atol)
     shown = _input_part(exercise, inputs[smallest])
+    if difference.kind == "valori" and not inputs[smallest] and _only_flags(expected):
+        right = count_right(expected, got, exercise.rtol, exercise.atol)     # dire quali darebbe la risposta
+        return [f"Voci giuste: {right} su {len(expected)}. Ripensale una per una."]
     if difference.kind != "valori":
         return [_located(difference), *shown]
     if all(outcomes[number].failure is None and low_precision(reference[number].value, outcomes[number].value)
@@ -140,6 +143,11 @@ def _unknown_mistake(exercise, inputs, outcomes, reference, failing):
         return [text, *_input_part(exercise, inputs[number]), *values]
     first = " ".join(filter(None, [_located(difference), _clue(inputs[smallest], difference)]))
     return [first, *shown, *_values_part(inputs[smallest], difference.expected, difference.got)]
+
+
+def _only_flags(expected):
+    """Vero per un dizionario di sì e no."""
+    return isinstance(expected, dict) and all(np.asarray(value).dtype.kind == "b" for value in expected.values())
 
 
 def _clue(args, difference):
@@ -189,7 +197,7 @@ def _name(names, number):
 def _failure_part(exercise, failure):
     if failure.bad_call:
         names = argument_names(exercise.reference)
-        wanted = f"accettare, in quest'ordine: {', '.join(names)}" if names else "non volere argomenti"
+        wanted = f"accettare, in quest'ordine: {', '.join(names)}" if names else "potersi chiamare senza argomenti"
         return [f"La funzione deve {wanted}. La tua non si lascia chiamare così:",
                 code_block(f"{failure.type}: {failure.message}")]
     place = f" alla riga {failure.line}" if failure.line else ""
@@ -205,7 +213,7 @@ def _changed_part(exercise, outcomes):
     names = argument_names(exercise.reference)
     named = ", ".join(f"`{_name(names, number)}`" for number in changed)
     return [f"La funzione modifica i suoi ingressi ({named}): chi chiama si ritrova dati diversi. "
-            "Lavora su una copia, per esempio con `.copy()`, ed evita modifiche sul posto come `x[…] = …`."]
+            "Lavora su una copia, per esempio con `.copy()`, ed evita modifiche sul posto come `x[…] = …` o `x /= …`."]
 
 
 def _printed_part(ran):

@@ -18,10 +18,15 @@ _RULES = (
      "Hai messo le parentesi dopo un oggetto di tipo {0}, che non è una funzione: forse manca un operatore "
      "(`*` o `@`), o una tua variabile ha preso il nome di una funzione."),
     ("TypeError", r"'NoneType' object|NoneType",
-     "Una variabile vale None: spesso è il risultato di una funzione che ha dimenticato `return`."),
+     "Una variabile vale None: spesso è il risultato di una funzione che ha dimenticato `return`, o che modifica "
+     "sul posto e non restituisce nulla (come `np.fill_diagonal` o `.sort`)."),
     ("TypeError", r"must be Tensor, not (?:numpy\.)?ndarray|got \(?(?:numpy\.)?ndarray",
      "Una funzione di torch ha ricevuto un array di NumPy: convertilo con `torch.from_numpy`, oppure usa la "
      "funzione corrispondente di NumPy."),
+    ("TypeError", r"unexpected keyword argument '(?:dim|keepdim)'",
+     "In NumPy si scrive `axis` e `keepdims`: `dim` e `keepdim` sono i nomi di torch."),
+    ("TypeError", r"only int indices permitted",
+     "Qui serve una posizione, cioè un intero: la dà `argmax`. `max` dà invece il valore."),
     ("TypeError", r"(\w+)\(\) (?:takes|missing|got an unexpected)",
      "La chiamata di `{0}` non va d'accordo con i suoi argomenti: contali e controllane i nomi."),
     ("TypeError", r"unsupported operand type\(s\) for (.+?): '(.+?)' and '(.+?)'",
@@ -41,6 +46,9 @@ _RULES = (
     ("IndexError", r"Dimension out of range", "Hai chiesto un asse che il tensor non ha."),
     ("AxisError", r"axis (-?\d+) is out of bounds for array of dimension (\d+)",
      "Hai chiesto l'asse {0} a un array che ha {1} assi: si contano da 0, o da -1 partendo dal fondo."),
+    ("ValueError", r"Output operand|non-broadcastable output",
+     "Un'operazione sul posto (`@=`, `+=`…) riscrive l'array di partenza, che ha un'altra shape: assegna il "
+     "risultato a un nome nuovo."),
     ("ValueError", r"matmul: .*\(size (\d+) is different from (\d+)\)",
      "In `A @ B` l'ultimo asse di A deve essere lungo quanto il penultimo di B: qui sono {1} e {0}. "
      "Scrivi le due shape accanto e guarda quale trasporre."),
@@ -96,7 +104,8 @@ _RULES = (
     ("AttributeError", r"module '([\w.]+)' has no attribute '(\w+)'",
      "In `{0}` non c'è niente che si chiami `{1}`."),
     ("AttributeError", r"'NoneType'",
-     "Una variabile vale None: spesso è il risultato di una funzione che ha dimenticato `return`."),
+     "Una variabile vale None: spesso è il risultato di una funzione che ha dimenticato `return`, o che modifica "
+     "sul posto e non restituisce nulla (come `np.fill_diagonal` o `.sort`)."),
     ("AttributeError", r"has no attribute '(\w+)'",
      "Questo oggetto non ha `{0}`: controlla il nome, o il tipo dell'oggetto."),
     ("KeyError", r"(.+)", "Nel dizionario non c'è la chiave {0}."),

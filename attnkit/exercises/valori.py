@@ -117,7 +117,7 @@ def _from_object(value, depth, budget):
     elif isinstance(value, type) or callable(value):
         hint = "Forse mancano le parentesi che la chiamano."
     elif isinstance(value, (set, frozenset)):
-        hint = "Un insieme non ha un ordine: restituisci una lista o un array."
+        hint = "Un insieme non ha un ordine, e qui l'ordine (o il nome di ogni voce) conta."
     elif isinstance(value, types.CoroutineType):
         value.close()
     elif hasattr(value, "__array__"):
@@ -153,7 +153,7 @@ def simplify(text):
     """Un testo senza differenze che non contano: maiuscole, accenti, spazi, punteggiatura ai bordi."""
     letters = unicodedata.normalize("NFKD", text)
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join(bare.casefold().split()).strip(" .,;:!?\"'`«»“”‘’()[]")
+    return " ".join(bare.casefold().split()).strip(" .,;:!?\"'`«»“”‘’()[]-")
 
 
 def unwritten(value):
