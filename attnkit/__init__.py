@@ -6,7 +6,8 @@ Ogni modulo contiene una sola idea, e si importa dal basso verso l'alto:
 shapes       il glossario delle dimensioni e i controlli, con errori chiari
 reference    l'attenzione in NumPy, riga per riga: la versione da leggere
 masks        chi può guardare chi: maschere booleane, True = visibile
-toy          la mini-lingua italiana e il modello che ha davvero imparato
+language     la mini-lingua italiana: parole, concordanze, frasi a caso
+toy          il modello che l'ha davvero imparata, con i suoi pesi
 plots        le figure del corso
 exercises    gli esercizi, con un riscontro che riconosce gli errori tipici
 ===========  ==============================================================
