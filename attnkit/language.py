@@ -46,7 +46,9 @@ def split_words(sentence):
         Una lista di token, tutti in `VOCABULARY`.
 
     Raises:
-        ValueError: se la frase è vuota o contiene una parola che la mini-lingua non conosce. Si usa dal capitolo 1.
+        ValueError: se la frase è vuota o contiene una parola che la mini-lingua non conosce.
+
+    Si usa dal capitolo 1.
     """
     if not isinstance(sentence, str) or not sentence.split():
         raise ValueError(f"Mi aspettavo una frase di almeno una parola, ho trovato {sentence!r}")
@@ -69,7 +71,9 @@ def encode(tokens):
         Array di interi, shape (T,).
 
     Raises:
-        ValueError: se un token non è nel vocabolario. Si usa dal capitolo 2.
+        ValueError: se un token non è nel vocabolario.
+
+    Si usa dal capitolo 2.
     """
     unknown = [token for token in tokens if token not in _INDEX]
     if unknown:
@@ -82,7 +86,9 @@ def noun_pairs():
 
     Returns:
         Due liste di coppie di nomi. Alla prova va una coppia su cinque, mai vista in addestramento;
-        fra queste c'è ("gatta", "topo"). Si usa nel capitolo 6.
+        fra queste c'è ("gatta", "topo").
+
+    Si usa nel capitolo 6.
     """
     example = ("gatta", "topo")
     others = [pair for pair in itertools.permutations(FORM, 2) if pair != example]
@@ -101,7 +107,9 @@ def sample(pairs, rng, *, neutral=0.7):
 
     Returns:
         La coppia (token, posizione): gli otto token, finale compreso, e il posto del nome con cui il
-        finale concorda, 1 o 4. Si usa nel capitolo 6.
+        finale concorda, 1 o 4.
+
+    Si usa nel capitolo 6.
     """
     subject, object_ = rng.choice(pairs)
     forms = {1: FORM[subject], 4: FORM[object_]}

@@ -2,7 +2,7 @@
 
 Una maschera è un predicato con un nome: l'elemento (i, j) dice se la query in posizione i vede la key
 in posizione j. Tutte le maschere di questo modulo sono causali: nessuno vede il futuro, e ognuno vede
-almeno sé stesso. Il numero di coppie visibili, `edges`, è il lavoro da fare.
+almeno sé stesso. Il numero di coppie visibili, `edges`, misura il lavoro da fare.
 
 Si costruiscono nei capitoli 3 (causale) e 8 (tutte le altre).
 """
@@ -65,7 +65,7 @@ def block_local(T, block):
         ValueError: se T o `block` non sono interi positivi.
 
     Fonte:
-        Child et al. 2019, arXiv 1904.10509, §4.3, il primo dei due insiemi. Si costruisce nel capitolo 8.
+        Child et al. 2019, arXiv 1904.10509, §4.3, il primo insieme dello schema fixed. Si costruisce nel capitolo 8.
     """
     i, j = _positions(T)
     block = positive_int("block", block)

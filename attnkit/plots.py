@@ -344,7 +344,7 @@ def path(trace):
     words = trace.logits.shape[1]
     figure, axes = _canvas(7.2, 2.32, (
         "Schema da sinistra a destra: token, embedding più posizione, poi una linea orizzontale, il residual stream. Dal flusso si stacca un ramo che passa "
-        "per la norma, la head e la sua matrice di uscita, e torna a sommarsi. Infine norma e matrice di uscita danno un logit per ogni parola e il finale."))
+        "per la norma, la head e la sua matrice di uscita, e torna a sommarsi. Infine norma e matrice di uscita danno un logit per ogni token del vocabolario e il finale."))
     y = 1.75
     _box(axes, 1.95, 0.15, 3.15, 2.02, edge=FAINT, face="#F6F7F9")
     _text(axes, 2.05, 0.33, "un blocco (qui, la sola attenzione)", size=9, color=SOFT, ha="left")
@@ -373,7 +373,7 @@ def path(trace):
     stop(6.08, 0.46, y, "$W_{out}$", INK)
     _arrow(axes, (6.56, y), (6.68, y))
     _text(axes, 6.94, y, "logit", size=9, weight="bold")
-    _text(axes, 6.9, y + 0.22, f"{words} parole", size=7.5, color=SOFT)
+    _text(axes, 6.9, y + 0.22, f"{words} token", size=7.5, color=SOFT)
     _arrow(axes, (6.94, y - 0.14), (6.94, 1.12), color=OUTPUT)
     _text(axes, 6.86, 1.36, "softmax", size=8, color=OUTPUT, ha="right")
     _text(axes, 6.94, 0.96, trace.prediction, size=13, weight="bold", color=OUTPUT)

@@ -19,7 +19,7 @@ def softmax(scores, axis=-1):
     """Trasforma punteggi con segno in pesi positivi che sommano a uno.
 
     Prima di calcolare gli esponenziali si sottrae il massimo: il risultato non cambia, perché la
-    softmax ignora una costante comune, e nessun esponente può traboccare.
+    softmax ignora una costante comune, e nessun esponenziale può andare in overflow.
 
     Args:
         scores: numeri reali, shape qualsiasi; -inf vuol dire "invisibile" e riceve peso 0.
@@ -146,8 +146,8 @@ def attention(Q, K, V, *, mask=None, scale=None):
 def multi_head_attention(x, Wq, Wk, Wv, Wo, *, n_heads, n_kv_heads=None, mask=None):
     """Più head in parallelo: ciascuna con le proprie colonne di Wq; poi concatenazione e Wo.
 
-    Con `n_kv_heads` minore di `n_heads` più query head consecutive condividono la stessa key e lo
-    stesso value: è la grouped-query attention, e con una sola la multi-query attention.
+    Con `n_kv_heads` minore di `n_heads` più query head consecutive condividono la stessa head di
+    key e value: è la grouped-query attention, e con una sola la multi-query attention.
 
     Args:
         x: un vettore per token, shape (T, D).

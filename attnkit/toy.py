@@ -1,4 +1,4 @@
-"""Il più piccolo transformer che impara la mini-lingua: un layer, una head, D = 8, nessuna feed-forward.
+"""Un piccolissimo transformer che impara la mini-lingua: un layer, una head, D = 8, nessuna feed-forward.
 
 Q, K e V sono matrici 7 × 8, e stanno in una pagina: così ogni passo si può seguire a mano, su numeri
 imparati. I pesi addestrati viaggiano con il pacchetto. Da riga di comando:
@@ -80,7 +80,7 @@ class ToyTransformer(torch.nn.Module):
 
 
 def _rms_norm(x, gain):
-    """Riporta ogni vettore a grandezza uno, poi lo scala componente per componente (capitolo 10)."""
+    """Porta a uno la media dei quadrati di ogni vettore, poi lo scala componente per componente (capitolo 10)."""
     return x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt() * gain
 
 
@@ -97,7 +97,9 @@ def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, progress=True):
         progress: se mostrare la barra di avanzamento.
 
     Returns:
-        La coppia (modello, loss a ogni passo). Si usa nel capitolo 6.
+        La coppia (modello, loss a ogni passo).
+
+    Si usa nel capitolo 6.
     """
     model, rng = ToyTransformer(seed=seed), random.Random(seed)
     pairs, _ = noun_pairs()
@@ -140,7 +142,9 @@ def evaluate(model, *, sentences=2000):
         sentences: quante frasi.
 
     Returns:
-        Una `Evaluation`. Si usa nel capitolo 6.
+        Una `Evaluation`.
+
+    Si usa nel capitolo 6.
     """
     tokens, agrees = map(torch.from_numpy, batch(sentences, noun_pairs()[1], random.Random(0)))
     right = model(tokens[:, :-1])[:, -1].argmax(-1) == tokens[:, -1]
@@ -159,7 +163,9 @@ def load_weights():
 
     Returns:
         Un dizionario di array float64: `embedding` (parole, 8), `position` (7, 8), `Wq`, `Wk`, `Wv`,
-        `Wo` (8, 8), `norm` e `final_norm` (8,), `Wout` (8, parole). Si usa dal capitolo 1.
+        `Wo` (8, 8), `norm` e `final_norm` (8,), `Wout` (8, parole).
+
+    Si usa dal capitolo 1.
     """
     return load_file(WEIGHTS)
 
@@ -216,7 +222,9 @@ def trace(sentence=EXAMPLE, weights=None):
         Una `Trace`.
 
     Raises:
-        ValueError: se la frase è vuota, troppo lunga o contiene parole sconosciute. Si usa dal capitolo 1.
+        ValueError: se la frase è vuota, troppo lunga o contiene parole sconosciute.
+
+    Si usa dal capitolo 1.
     """
     w = load_weights() if weights is None else weights
     tokens = split_words(sentence)
@@ -238,7 +246,7 @@ def trace(sentence=EXAMPLE, weights=None):
 
 
 def rms_norm(x, gain):
-    """Riporta ogni vettore a grandezza uno, poi lo scala componente per componente (capitolo 10)."""
+    """Porta a uno la media dei quadrati di ogni vettore, poi lo scala componente per componente (capitolo 10)."""
     return x / np.sqrt((x ** 2).mean(-1, keepdims=True) + 1e-5) * gain
 
 

@@ -79,8 +79,8 @@ EXERCISES = (
     ),
     Exercise(
         id="1.2", title="Righe che non sommano a uno", kind="trova il bug", stars=2, minutes=8,
-        statement="La funzione `normalizza` dovrebbe trasformare una tabella di numeri positivi, shape (Tq, Tk), in pesi: ogni riga, "
-                  "cioè ogni query, deve sommare a uno. Trova l'errore e riscrivila.",
+        statement="La funzione `normalizza_sbagliata` dovrebbe trasformare una tabella di numeri positivi, shape (Tq, Tk), in pesi: ogni riga, "
+                  "cioè ogni query, deve sommare a uno. Trova l'errore e scrivi `normalizza`.",
         reference=lambda tabella: tabella / tabella.sum(axis=1, keepdims=True), inputs=_positive_tables,
         properties=(("le righe sommano a uno", _rows_sum_to_one),),
         misconceptions=(

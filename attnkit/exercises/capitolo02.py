@@ -42,9 +42,9 @@ def _model_sizes(rng):
     return [(10, 3, 4, 2), (49, 7, 8, 8), (100, 12, 16, 5)]
 
 
-def count_parameters(parole, T, D, Dh):
+def count_parameters(parole, posti, D, Dh):
     """I numeri imparati dal modello del corso: il testo non entra nel conto."""
-    return 2 * parole * D + T * D + 2 * D + 3 * D * Dh + Dh * D
+    return 2 * parole * D + posti * D + 2 * D + 3 * D * Dh + Dh * D
 
 
 def _changes(X, Wq, Q, pesi, Wo):
@@ -86,7 +86,7 @@ EXERCISES = (
             Misconception("W trasposta", lambda X, W: X @ W.T,
                           "Hai trasposto W. Serve con i pesi di `nn.Linear`, conservati come (Dh, D); qui W è già (D, Dh)."),
             Misconception("prodotto elemento per elemento", lambda X, W: X * W,
-                          "Le operazioni casella per casella (`*`, `+`…) vogliono shape uguali. La proiezione è un prodotto fra matrici: `@`."),
+                          "Le operazioni casella per casella (`*`, `+`…) vogliono shape uguali, o che si possano estendere l'una all'altra. La proiezione è un prodotto fra matrici: `@`."),
             Misconception("risultato trasposto", lambda X, W: (X @ W).T,
                           "I numeri sono giusti, ma una colonna per token: ne serve una riga. Togli la trasposta finale."),
         ),
@@ -119,8 +119,8 @@ EXERCISES = (
     ),
     Exercise(
         id="2.4", title="Una head montata male", kind="trova il bug", stars=2, minutes=6,
-        statement="La funzione `proiezioni` dovrebbe restituire la terna (Q, K, V) di una head, con Wq e Wk di shape (D, Dk) e Wv di shape (D, Dv). "
-                  "Con Dk = Dv non si accorge di nulla nessuno. Trova l'errore e riscrivila.",
+        statement="La funzione `proiezioni_sbagliate` dovrebbe restituire la terna (Q, K, V) di una head, con Wq e Wk di shape (D, Dk) e Wv di shape (D, Dv). "
+                  "Con Dk = Dv nessuno si accorge di nulla. Trova l'errore e scrivi `proiezioni`.",
         reference=head, inputs=_head_inputs,
         misconceptions=(
             Misconception("Q dalla matrice dei value", lambda X, Wq, Wk, Wv: (X @ Wv, X @ Wk, X @ Wv),
@@ -155,26 +155,26 @@ EXERCISES = (
     ),
     Exercise(
         id="2.6", title="Contare i parametri", kind="scrivi", stars=3, minutes=10,
-        statement="Scrivi una funzione che riceve (parole, T, D, Dh) e restituisce quanti numeri impara un modello come quello del corso: embedding "
-                  "delle parole e delle T posizioni, due norme da D numeri, Wq, Wk e Wv, Wo, e la matrice di uscita Wout.",
+        statement="Scrivi una funzione che riceve (parole, posti, D, Dh) e restituisce quanti numeri impara un modello come quello del corso: embedding "
+                  "delle parole e dei posti, due norme da D numeri, Wq, Wk e Wv, Wo, e la matrice di uscita Wout.",
         reference=count_parameters, inputs=_model_sizes,
         misconceptions=(
-            Misconception("Wo dimenticata", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) - D * Dh,
+            Misconception("Wo dimenticata", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) - D * Dh,
                           "Manca Wo, shape (Dh, D): riporta l'uscita della head alla larghezza del residual stream."),
-            Misconception("una norma sola", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) - D,
+            Misconception("una norma sola", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) - D,
                           "Le norme sono due: una prima della head, una prima dei logit. Ne hai contata una."),
-            Misconception("tabella dei pesi contata", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) + T * T,
+            Misconception("tabella dei pesi contata", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) + posti * posti,
                           "La tabella dei pesi dell'attenzione non è un parametro: si calcola da capo per ogni frase."),
-            Misconception("norme dimenticate", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) - 2 * D,
+            Misconception("norme dimenticate", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) - 2 * D,
                           "Mancano le due norme: D numeri ciascuna."),
-            Misconception("uscita condivisa con gli embedding", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) - parole * D,
+            Misconception("uscita condivisa con gli embedding", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) - parole * D,
                           "Hai contato una sola matrice parole × D. Alcuni modelli la condividono fra ingresso e uscita; questo no: Wout ha numeri propri."),
-            Misconception("contate anche Q, K e V", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) + 3 * T * Dh,
+            Misconception("contate anche Q, K e V", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) + 3 * posti * Dh,
                           "Hai contato anche Q, K e V. Non sono parametri: si calcolano da capo per ogni frase."),
-            Misconception("una sola proiezione", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) - 2 * D * Dh,
+            Misconception("una sola proiezione", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) - 2 * D * Dh,
                           "Le matrici sono tre, Wq, Wk e Wv: ne hai contata una."),
-            Misconception("posizioni dimenticate", lambda parole, T, D, Dh: count_parameters(parole, T, D, Dh) - T * D,
-                          "Mancano gli embedding delle posizioni: uno da D numeri per ciascuno dei T posti."),
+            Misconception("posizioni dimenticate", lambda parole, posti, D, Dh: count_parameters(parole, posti, D, Dh) - posti * D,
+                          "Mancano gli embedding delle posizioni: uno da D numeri per ciascun posto."),
         ),
         praise="Dei numeri imparati da questo modello, più di due su tre stanno negli embedding delle parole e nella matrice di uscita.",
     ),
