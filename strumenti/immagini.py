@@ -27,6 +27,9 @@ def figure() -> dict:
         "self-attention-1.png": plots.self_attention(esempio),
         "q-k-v.png": plots.q_k_v(esempio, (pesi["Wq"], pesi["Wk"], pesi["Wv"])),
         "enriched.png": plots.enriched(esempio),
+        "relevance.png": plots.relevance(esempio),
+        "values.png": plots.values(esempio.tokens, esempio.weights[-1], esempio.V),
+        "weighted.png": plots.weighted(esempio.tokens, esempio.weights[-1], esempio.V),
     }
 
 

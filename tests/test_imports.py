@@ -12,7 +12,7 @@ ORDER = ["shapes", "config", "reference", "masks", "costs", "language", "attenti
          "llama", "plots", "exercises"]
 WITH_TORCH = {"attention", "rope", "layers", "toy", "ring", "llama"}
 LEAVES = {"plots", "exercises"}                               # nessuno li importa
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent == PACKAGE or path.parent.name == "exercises")
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def name_of(path):

@@ -4,9 +4,15 @@ import struct
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
 
 import immagini
 from attnkit import plots
+from attnkit.plots import combinazione, tela
+from attnkit.masks import causal
+from attnkit.reference import attention_scores, softmax
 from attnkit.toy import load_weights, trace
 
 
@@ -22,10 +28,32 @@ def figures():
         "q_k_v": plots.q_k_v(example, (weights["Wq"], weights["Wk"], weights["Wv"])),
         "enriched": plots.enriched(example),
         "path": plots.path(example),
+        "relevance": plots.relevance(example),
+        "scores_to_weights": plots.scores_to_weights(example.tokens, attention_scores(example.Q, example.K), example.weights),
+        "imitations": plots.imitations(*broken_masks(example)),
+        "scale": plots.scale([16, 64, 256, 1024], [[4, 8, 16, 32], [1, 1, 1, 1]], [[0.3, 0.2, 0.03, 0.001], [0.13, 0.13, 0.13, 0.13]]),
+        "temperature": plots.temperature(example.tokens, [softmax(example.scores[-1] / t) for t in (0.25, 1, 4)], [0.25, 1, 4]),
+        "values": plots.values(example.tokens, example.weights[-1], example.V),
+        "weighted": plots.weighted(example.tokens, example.weights[-1], example.V),
+        "hull": plots.hull(example.tokens, example.V, example.output, (4, 5)),
+        "weight_and_contribution": plots.weight_and_contribution(
+            example.tokens, example.weights[-1], example.weights[-1] * np.linalg.norm(example.V, axis=1), example.tokens[-1]),
+        "push": plots.push(["x", *example.tokens], [-29.2, -0.3, 37.2, 0.01, 0.1, -0.01, 0.1, 0.5], 8.4),
+        "cost": plots.cost(T, {"proiezioni": 100 * T, "prima fase": T ** 2, "seconda fase": T ** 2}, {"Q": 10 * T, "tabella": T ** 2}),
     }
 
 
-NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path"]
+T = 2 ** np.arange(5, 13)
+NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
+         "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost"]
+
+
+def broken_masks(example):
+    """La tabella giusta, una che dà peso al futuro, una con una riga che non esiste."""
+    scores = attention_scores(example.Q, example.K)
+    empty = np.where(np.tril(np.ones((7, 7)), -1) == 1, softmax(scores), 0)
+    empty[0] = np.nan
+    return [softmax(np.where(causal(7), scores, -np.inf)), softmax(scores), empty], ["giusta", "senza", "vuota"], ["va", "il futuro", "manca"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,23 +72,49 @@ def test_a_figure_is_drawn_the_same_twice(figures, name):
     assert figures[name].png() == figures[name].png()
 
 
+def drawn_texts(figure):
+    """I testi che si vedono davvero: le tacche fuori dagli assi esistono, ma non si disegnano."""
+    for axes in figure.axes:
+        ticks = {id(text): axis for axis in (axes.xaxis, axes.yaxis) for text in axis.get_ticklabels(which="both")}
+        visible = {id(tick.label1) for axis in (axes.xaxis, axes.yaxis) for tick in axis._update_ticks() if axes.axison}
+        for text in axes.findobj(Text):
+            if text.get_text().strip() and text.get_visible() and (id(text) not in ticks or id(text) in visible):
+                yield axes, text
+
+
+def upright_box(axes, text, renderer):
+    """Il rettangolo di un testo, in un sistema di riferimento ruotato quanto lui."""
+    angle = text.get_rotation()
+    anchor = axes.transData.transform(text.get_position())
+    text.set_rotation(0)
+    box = text.get_window_extent(renderer)
+    text.set_rotation(angle)
+    x, y = Affine2D().rotate_deg(-angle).transform(anchor) - anchor
+    return box.translated(x, y)
+
+
+def overlap(a, b):
+    width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+    return max(0, width) * max(0, height) / min(a.width * a.height, b.width * b.height)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_leaves_the_page_or_covers_another(figures, name):
     figure = figures[name]
-    figure.png()
-    renderer = figure.canvas.get_renderer()
-    texts = [text for axes in figure.axes for text in axes.findobj(lambda artist: hasattr(artist, "get_text"))
-             if text.get_text().strip() and text.get_visible()]
-    boxes = [text.get_window_extent(renderer) for text in texts]
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()                                             # non png(): i nomi degli assi ricordano i punti dell'ultimo disegno
+    renderer = canvas.get_renderer()
+    texts = list(drawn_texts(figure))
+    boxes = [text.get_window_extent(renderer) for _, text in texts]
     page = figure.bbox
-    for text, box in zip(texts, boxes):
+    for (_, text), box in zip(texts, boxes):
         assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1 and page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text.get_text()
-    for i, a in enumerate(boxes):
-        for j in range(i):
-            b = boxes[j]
-            width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-            overlap = max(0, width) * max(0, height)
-            assert overlap < 0.1 * min(a.width * a.height, b.width * b.height), (texts[i].get_text(), texts[j].get_text())
+    for i, (axes, text) in enumerate(texts):
+        for j, (other_axes, other) in enumerate(texts[:i]):
+            a, b = boxes[i], boxes[j]
+            if text.get_rotation() and text.get_rotation() == other.get_rotation():
+                a, b = upright_box(axes, text, renderer), upright_box(other_axes, other, renderer)
+            assert overlap(a, b) < 0.1, (text.get_text(), other.get_text())
 
 
 def test_figures_follow_the_data():
@@ -70,6 +124,25 @@ def test_figures_follow_the_data():
     assert plots.self_attention(trace()).png() != figure.png()
 
 
+def test_the_mask_figure_names_what_leaks_and_what_breaks():
+    alt = plots.imitations(*broken_masks(trace())).alt
+    assert "sopra la diagonale: senza." in alt and "senza numeri: vuota." in alt
+
+
+def test_the_hull_holds_every_value_and_ignores_the_order():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    corners = combinazione._around(points)
+    assert sorted(corners) == sorted(combinazione._around(points[::-1])) and set(corners) <= set(map(tuple, points))
+    for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]]):
+        assert ((x1 - x0) * (points[:, 1] - y0) - (y1 - y0) * (points[:, 0] - x0) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("left, right, total, winner", [("o", "a", 8.4, "a"), ("o", "a", -2.0, "o")])
+def test_the_pushes_name_the_winner(left, right, total, winner):
+    figure = plots.push(["x", "gatta"], [total - 1, 1.0], total, left, right)
+    assert figure.alt.endswith(f"e vince «{winner}».") and plots.number(total, 1) in figure.alt
+
+
 @pytest.mark.parametrize("value, text", [(0.931, "93 %"), (0.004, "< 1 %"), (1.0, "100 %"), (0.998, "> 99 %"), (0.0, "< 1 %")])
 def test_percentages_never_round_to_nothing_or_all(value, text):
     assert plots.percent(value) == text
@@ -77,6 +150,7 @@ def test_percentages_never_round_to_nothing_or_all(value, text):
 
 def test_numbers_are_written_in_italian():
     assert plots.number(-0.5) == "−0,50" and plots.number(np.float64(1234.567), 1) == "1234,6"
+    assert plots.number(-0.004) == "0,00"                     # uno zero non ha segno
 
 
 def test_text_is_readable_on_paper():
@@ -84,7 +158,7 @@ def test_text_is_readable_on_paper():
         channels = [int(color[i:i + 2], 16) / 255 for i in (1, 3, 5)]
         return sum(w * (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4) for w, c in zip((0.2126, 0.7152, 0.0722), channels))
 
-    for color in (plots.QUERY, plots.KEY, plots.VALUE, plots.WEIGHT, plots.OUTPUT, plots.INK, plots.SOFT):
+    for color in (tela.QUERY, tela.KEY, tela.VALUE, tela.WEIGHT, tela.OUTPUT, tela.INK, tela.SOFT):
         assert 1.05 / (luminance(color) + 0.05) >= 4.5, color
 
 
