@@ -1,5 +1,7 @@
 """Ogni esercizio mantiene ciò che promette: il riferimento passa, ogni errore noto è chiamato per nome."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,21 @@ def projection_by_hand(X, W):
     return [[sum(x * w for x, w in zip(row, column)) for column in W.T] for row in X]
 
 
+def causal_weights_by_hand(punteggi):
+    rows = []
+    for i, row in enumerate(punteggi.tolist()):
+        top = max(row[:i + 1])
+        exponentials = [math.exp(s - top) for s in row[:i + 1]]
+        rows.append([e / sum(exponentials) for e in exponentials] + [0.0] * (len(row) - i - 1))
+    return rows
+
+
+def gradient_from_torch(pesi, V, g):
+    scores = torch.from_numpy(np.log(pesi)).requires_grad_()
+    (scores.softmax(-1) @ torch.from_numpy(V) @ torch.from_numpy(g)).backward()
+    return scores.grad
+
+
 @pytest.mark.parametrize("id, answer", [
     ("1.4", lambda pesi: np.array([divmod(int((pesi - 2 * np.eye(len(pesi))).argmax()), len(pesi))]).ravel()),
     ("1.5", lambda pesi, V: [sum((p * v) ** 2 for v in row) ** 0.5 for p, row in zip(pesi, V)]),
@@ -73,6 +90,27 @@ def projection_by_hand(X, W):
     ("2.2", lambda X, W: torch.nn.functional.linear(torch.from_numpy(X), torch.from_numpy(W.T)).requires_grad_()),
     ("2.5", lambda uscita, ordine: np.stack([uscita[i] for i in ordine])),
     ("2.4", lambda X, Wq, Wk, Wv: [np.float32(X @ W) for W in (Wq, Wk, Wv)]),
+    ("3.1", lambda: ["affamat-", "topo"]),
+    ("3.3", lambda punteggi: torch.softmax(torch.from_numpy(punteggi), dim=-1)),
+    ("3.3", lambda punteggi: [[1 / sum(math.exp(min(other - s, 700)) for other in row) for s in row] for row in punteggi.tolist()]),
+    ("3.4", lambda Q, K: (lambda p: [np.var(p), np.var(p) / Q.shape[1]])(np.einsum("nd,nd->n", Q, K))),
+    ("3.4", lambda Q, K: (lambda p: (p.var(correction=0), (p * Q.shape[1] ** -0.5).var(correction=0)))(
+        (torch.from_numpy(Q) * torch.from_numpy(K)).sum(-1))),
+    ("3.5", lambda X, Wq, Wk: [[sum((X[i] @ Wq[:, d]) * (X[j] @ Wk[:, d]) for d in range(Wq.shape[1])) / Wq.shape[1] ** 0.5
+                                for j in range(len(X))] for i in range(len(X))]),
+    ("3.6", causal_weights_by_hand),
+    ("3.6", lambda punteggi: torch.from_numpy(punteggi).masked_fill(torch.ones(punteggi.shape).triu(1).bool(), -torch.inf).softmax(-1)),
+    ("3.7", causal_weights_by_hand),
+    ("3.8", lambda: np.array([[0.5, 0.5, 0], [0.333, 0.333, 0.334]])),
+    ("4.1", lambda pesi, X, K, V: [[sum(p * v for p, v in zip(row, column)) for column in V.T] for row in pesi]),
+    ("4.2", lambda: {"zero": "sì", "più lunga": "no", "fuori dai value": 0, "uguale a un value": 1, "flusso fuori": True}),
+    ("4.3", lambda Q, K, V, maschera: torch.nn.functional.scaled_dot_product_attention(
+        *(torch.from_numpy(x) for x in (Q, K, V)), attn_mask=torch.from_numpy(maschera))),
+    ("4.4", lambda x, uscita, Wo: np.stack([row + out @ Wo for row, out in zip(x, uscita)])),
+    ("4.5", lambda pesi, V, Wo, direzione: [float(p * v @ (Wo @ direzione)) for p, v in zip(pesi, V)]),
+    ("4.6", lambda T, Dk, Dv: np.array([2 * Dk, 2 * Dv]) * T ** 2),
+    ("4.7", lambda pesi, V, g: (np.diag(pesi) - np.outer(pesi, pesi)) @ V @ g),
+    ("4.7", gradient_from_torch),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
 def test_right_answers_in_another_style_are_accepted(id, answer):
@@ -98,3 +136,24 @@ def test_a_prediction_is_not_given_away_by_its_first_mistake():
     result = check("2.3", {"X": True, "Wq": True, "Q": False, "pesi": True, "Wo": False})
     assert result.misconception is None and "3 su 5" in result.message
     assert not any(f"«{key}»" in result.message for key in ("X", "Wq", "Q", "pesi", "Wo"))
+
+
+def test_the_table_read_in_3_1_is_the_model_s():
+    from attnkit.toy import trace
+    example = trace()
+    row = example.Q[4] @ example.K.T
+    expected = example.tokens[int(row.argmax())], example.tokens[int(row[:5].argmax())]
+    assert check("3.1", expected).passed
+
+
+def test_the_limits_of_3_8_are_those_of_a_real_softmax():
+    from attnkit.reference import softmax
+    scores = np.array([2.0, 2.0, -1.0])
+    assert check("3.8", (softmax(scores / 1e-3), softmax(scores / 1e4))).passed
+
+
+@pytest.mark.parametrize("chapter, wanted", [("3", 6), ("4", 6)])
+def test_the_heart_of_the_course_has_enough_to_practise(chapter, wanted):
+    exercises = [exercise for id, exercise in EXERCISES.items() if id.split(".")[0] == chapter]
+    assert len(exercises) >= wanted
+    assert len({item.name for exercise in exercises for item in exercise.misconceptions}) >= 16
