@@ -127,6 +127,40 @@ def test_i_capitoli_sono_numerati_e_le_soluzioni_no():
                 f"{nome}: mi aspettavo il numero {atteso}, ho trovato {numero}")
 
 
+# Le àncore del glossario: chi le ha scritte in un collegamento deve ritrovarle.
+TERMINI = """token vocabolario embedding posizione positional-embedding query key value parametro attivazione punteggio
+score peso weight attenzione self-attention relevance-scoring combining-information softmax temperatura scala maschera
+maschera-causale causal-mask head layer strato blocco residual-stream RMSNorm proiezione-di-uscita output-projection
+logit prodotto-scalare dot-product combinazione-convessa guscio-convesso convex-hull gradiente differenze-finite FLOP
+memoria byte overflow encoder decoder equivarianza somma-pesata weighted-sum vettore-arricchito enriched-vector
+feed-forward transformer""".split()
+
+
+def voci_del_glossario() -> dict[str, list]:
+    """Ogni termine, come è scritto, con i paragrafi della sua voce."""
+    return {"".join(t for t in dt.find_all(string=True, recursive=False)).strip(): dt.find_next_sibling("dd").find_all("p")
+            for dt in leggi("glossario.html").select("dl.glossary > dt")}
+
+
+def test_il_glossario_ha_ogni_termine_con_la_sua_ancora():
+    ancore = {dt["id"] for dt in leggi("glossario.html").select("dl.glossary > dt")}
+    assert ancore >= {f"term-{termine}" for termine in TERMINI}, {f"term-{t}" for t in TERMINI} - ancore
+
+
+def test_il_glossario_e_in_ordine_e_ogni_lettera_si_raggiunge():
+    termini = list(voci_del_glossario())
+    assert termini == sorted(termini, key=str.casefold)
+    lettere = [h2.find(string=True) for h2 in leggi("glossario.html").select("section > section > h2")]
+    assert lettere == sorted({termine[0].upper() for termine in termini})
+    assert [a.get_text() for a in leggi("glossario.html").select(".lettere a")] == lettere
+
+
+def test_ogni_voce_del_glossario_dice_il_capitolo_o_rimanda():
+    riferisci([termine for termine, paragrafi in voci_del_glossario().items()
+               if not any("chapters/" in a["href"] or (len(paragrafi) == 1 and a["href"].startswith("#term-"))
+                          for a in paragrafi[-1].find_all("a", href=True))])
+
+
 def test_ogni_notebook_si_scarica():
     problemi = []
     for nome in nomi_pagine():
