@@ -17,6 +17,7 @@ import http.server
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -113,8 +114,31 @@ class Silenzioso(http.server.SimpleHTTPRequestHandler):
                       ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css",
                       ".svg": "image/svg+xml", ".json": "application/json", ".woff2": "font/woff2"}
 
+    def __init__(self, *argomenti, radice="/", **altri):
+        self.radice = radice
+        super().__init__(*argomenti, **altri)
+
     def log_message(self, *argomenti):
         pass
+
+    def translate_path(self, path):
+        # La pagina 404 cerca i suoi file sotto la radice del sito pubblicato: qui quella radice è «/».
+        return super().translate_path("/" + path.removeprefix(self.radice) if path.startswith(self.radice) else path)
+
+    def list_directory(self, path):
+        self.send_error(404)  # come un sito vero, che non elenca le cartelle
+
+    def send_error(self, code, message=None, explain=None):
+        pagina = Path(self.directory, "404.html")
+        if code != 404 or not pagina.exists():
+            return super().send_error(code, message, explain)
+        corpo = pagina.read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(corpo)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(corpo)
 
     def end_headers(self):
         # Dopo una nuova costruzione il browser deve mostrare le pagine nuove.
@@ -122,10 +146,17 @@ class Silenzioso(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
 
+def radice_di(cartella: Path) -> str:
+    """Il percorso da cui comincerà il sito pubblicato: lo dichiara la sua pagina 404."""
+    pagina = cartella / "404.html"
+    dichiarata = re.search(r'data-content_root="(/[^"]*)"', pagina.read_text(encoding="utf-8")) if pagina.exists() else None
+    return dichiarata[1] if dichiarata else "/"
+
+
 def servi(cartella: Path, porta: int = 0) -> http.server.ThreadingHTTPServer:
     """Un server sulla sola macchina locale; con porta 0 il sistema ne sceglie una libera."""
     return http.server.ThreadingHTTPServer(
-        ("127.0.0.1", porta), functools.partial(Silenzioso, directory=str(cartella)))
+        ("127.0.0.1", porta), functools.partial(Silenzioso, directory=str(cartella), radice=radice_di(cartella)))
 
 
 def leggi(radice: Path = RADICE, porta: int = 0, apri: bool = True) -> int:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from sito import radice_di
 
 SITO = Path(__file__).resolve().parent.parent / "_build" / "html"
 PESO_MASSIMO = 3_000_000
@@ -80,7 +81,10 @@ def file_di(indirizzo: str, da: Path) -> Path:
     percorso = unquote(urlsplit(indirizzo).path)
     if not percorso:
         return da
-    file = (SITO / percorso.lstrip("/") if percorso.startswith("/") else da.parent / percorso).resolve()
+    if percorso.startswith("/"):  # solo la pagina 404 usa indirizzi che partono dalla radice del sito
+        file = (SITO / percorso.removeprefix(radice_di(SITO)).lstrip("/")).resolve()
+    else:
+        file = (da.parent / percorso).resolve()
     return file / "index.html" if file.is_dir() else file
 
 

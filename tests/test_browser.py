@@ -146,6 +146,26 @@ def test_pagina(apri, record_property, nome, tema):
     assert not problemi, "\n" + "\n".join(problemi)
 
 
+@pytest.mark.parametrize("tema", ["light", "dark"])
+def test_un_indirizzo_sbagliato_porta_alla_pagina_404(apri, indirizzo, tema):
+    pagina = apri("un/indirizzo/che/non-c-e", tema)
+    # Il browser annota che il documento stesso è un 404: è giusto così, e nient'altro deve mancare.
+    assert [p for p in pagina.problemi if "404" not in p] == [] and len(pagina.problemi) == 1
+    assert pagina.locator("h1").inner_text() == "Questa pagina non c’è"
+    assert pagina.locator(".bd-sidebar-primary").is_visible()
+    assert pagina.evaluate("getComputedStyle(document.body).backgroundColor") != "rgba(0, 0, 0, 0)"
+    assert violazioni(pagina, "404") == []
+    pagina.set_viewport_size(STRETTO)
+    pagina.wait_for_timeout(400)
+    assert violazioni(pagina, "404 a 375 px") + che_sporge(pagina) == []
+    for nome, arrivo in (("copertina", "Self-attention nei transformer"), ("mappa del corso", "Self-attention nei transformer"),
+                         ("ricerca", "Cerca")):
+        pagina.goto(indirizzo + "un/altro/indirizzo")
+        pagina.locator("article").get_by_role("link", name=nome).click()
+        pagina.wait_for_load_state()
+        assert pagina.locator("h1").first.inner_text() == arrivo
+
+
 def trovate(pagina) -> list[str]:
     """Le pagine elencate fra i risultati, quando la ricerca ha finito."""
     pagina.wait_for_function("document.querySelector('#search-results .search-summary')?.textContent.trim()")

@@ -59,6 +59,19 @@ def test_un_file_del_repository():
     assert VERO.risolvi("repository:README.md") == "https://github.com/nome/corso/blob/main/README.md"
 
 
+@pytest.mark.parametrize("url, sito, radice", [
+    ("https://github.com/nome/corso", "https://nome.github.io/corso/", "/corso/"),
+    ("https://github.com/Nome/Corso", "https://nome.github.io/Corso/", "/Corso/"),
+    ("https://github.com/nome/nome.github.io", "https://nome.github.io/", "/"),
+    ("https://github.com/Nome/Nome.github.io", "https://nome.github.io/", "/"),
+    (PROVVISORIO.url, None, "/"),
+    (SU_GITLAB.url, None, "/"),  # lì l'indirizzo del sito non si ricava da quello del repository
+])
+def test_dove_stara_il_sito(url, sito, radice):
+    luogo = repository.Repository(url)
+    assert (luogo.sito, luogo.radice) == (sito, radice)
+
+
 class Configurazione:
     def __init__(self, luogo):
         self.repository_del_corso = luogo

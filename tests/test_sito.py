@@ -171,6 +171,18 @@ def test_ogni_notebook_si_scarica():
     riferisci(problemi)
 
 
+def test_la_pagina_404_vale_a_qualunque_indirizzo_e_non_si_trova_cercando():
+    pagina = leggi("404.html")
+    indirizzi = caricati_da(pagina) + [a["href"] for a in pagina.find_all("a", href=True)]
+    riferisci([f"è relativo: {indirizzo}" for indirizzo in indirizzi
+               if not estraneo(indirizzo) and not indirizzo.startswith(("/", "#"))])
+    assert pagina.find("meta", attrs={"name": "robots"})["content"] == "noindex"
+    for indice in ("searchindex.js", "genindex.html", "sitemap.xml"):
+        if (SITO / indice).exists():
+            testo = (SITO / indice).read_text(encoding="utf-8")
+            assert '"404"' not in testo and "404.html" not in testo, indice
+
+
 def test_nessuna_pagina_pesa_troppo():
     pesi = {nome: peso(nome) for nome in nomi_pagine()}
     riferisci([f"{nome}: {byte:,} byte, al massimo {PESO_MASSIMO:,}"

@@ -396,6 +396,31 @@ def test_il_server_e_solo_locale(tmp_path):
             filo.join()
 
 
+@pytest.mark.parametrize("radice", ["/", "/corso/"])
+def test_il_server_mostra_la_pagina_404_del_sito(tmp_path, radice):
+    (tmp_path / "404.html").write_text(f'<html data-content_root="{radice}">Questa pagina non c’è', encoding="utf-8")
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "a.css").write_text("a {}")
+    with sito.servi(tmp_path) as server:
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        filo = threading.Thread(target=server.serve_forever)
+        filo.start()
+        apri = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+        try:
+            for smarrito in ("a/b/c", "_static/", "_static/b.css"):
+                with pytest.raises(urllib.error.HTTPError) as errore:
+                    apri(f"{base}/{smarrito}")
+                assert errore.value.code == 404
+                assert "Questa pagina non c’è" in errore.value.read().decode("utf-8")
+            # I file che la pagina chiede stanno sotto la radice che il sito avrà una volta pubblicato.
+            for trovato in ("/_static/a.css", radice + "_static/a.css"):
+                with apri(base + trovato) as risposta:
+                    assert risposta.read() == b"a {}"
+        finally:
+            server.shutdown()
+            filo.join()
+
+
 # --- ambiente.py: il timbro ------------------------------------------------------------------
 
 

@@ -9,14 +9,15 @@ Ogni modulo si occupa di una cosa sola e la registra con la propria funzione `se
 - `tabelle`: le intestazioni di riga, che il Markdown non sa scrivere;
 - `tipografia`: l'apostrofo italiano;
 - `figure`: le dimensioni delle immagini, perché la pagina non salti mentre si carica;
+- `non_trovata`: la pagina 404, con gli indirizzi che partono dalla radice del sito;
 - `risorse`: ogni pagina carica solo gli script e gli stili che le servono.
 
 Le parti di pagina riscritte rispetto al tema stanno in `_templates`.
 """
 
-from . import figure, formule, italiano, repository, riquadri, risorse, tabelle, tipografia
+from . import figure, formule, italiano, non_trovata, repository, riquadri, risorse, tabelle, tipografia
 
-MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, risorse)
+MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, non_trovata, risorse)
 
 
 def setup(app):

@@ -44,6 +44,20 @@ class Repository:
     def su_github(self) -> bool:
         return urlsplit(self.url).hostname in ("github.com", "www.github.com")
 
+    @property
+    def sito(self) -> str | None:
+        """L'indirizzo del sito su GitHub Pages, con la barra finale; None se per ora non esiste."""
+        if not (self.pubblicato and self.su_github):
+            return None
+        nome = urlsplit(self.url).path.strip("/").split("/")[-1]
+        casa = f"{self.proprietario.lower()}.github.io"
+        return f"https://{casa}/" if nome.lower() == casa else f"https://{casa}/{nome}/"
+
+    @property
+    def radice(self) -> str:
+        """Il percorso da cui comincia il sito: «/repo/» su GitHub Pages, «/» se il sito ha un host tutto suo."""
+        return urlsplit(self.sito or "/").path
+
     def colab_per(self, pagina: str) -> str | None:
         """L'indirizzo che apre un notebook in Colab, o None: Colab legge soltanto da GitHub."""
         if not (self.pubblicato and self.su_github and self.colab):
