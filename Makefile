@@ -20,7 +20,7 @@ aiuto:
 	@echo ""
 	@echo "Per chi scrive:"
 	@echo "make notebook     riesegue e normalizza tutti i notebook"
-	@echo "make immagini     ridisegna le figure di images/"
+	@echo "make immagini     ridisegna le figure di images/ e l'anteprima del sito"
 	@echo "make pesi         riaddestra il modello d'esempio e ne salva i pesi"
 	@echo "make repository URL=https://github.com/nome/repository"
 	@echo "                  scrive l'indirizzo del corso in _config.yml e nei notebook"
@@ -51,6 +51,7 @@ repository:
 
 immagini:
 	@$(CORSO) strumenti/immagini.py
+	@$(CORSO) strumenti/anteprima.py
 
 pesi:
 	@$(CORSO) -m attnkit.toy

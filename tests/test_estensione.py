@@ -11,7 +11,7 @@ from docutils.utils import new_document
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "_ext"))
 
-from sito_corso import figure, repository, riquadri, tabelle, tipografia  # noqa: E402
+from sito_corso import anteprima, figure, repository, riquadri, tabelle, tipografia  # noqa: E402
 
 VERO = repository.Repository("https://github.com/nome/corso")
 PROVVISORIO = repository.Repository("https://github.com/-da-impostare-/self-attention-transformer")
@@ -186,3 +186,33 @@ def test_l_immagine_dichiara_le_sue_misure(disegno):
 ])
 def test_le_immagini_altrui_o_gia_misurate_restano_come_sono(etichetta, disegno):
     assert figure.con_misure(etichetta, {"disegno.svg": disegno}) == etichetta
+
+
+# Le anteprime ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paragrafo, attesa", [
+    ("Una frase sola", "Una frase sola"),
+    ("Qui impari una cosa,  anzi due.\nAlla fine saprai:", "Qui impari una cosa, anzi due."),
+    ("Prima. Seconda. Terza.", "Prima. Seconda. Terza."),
+    ("Vale 0.5 per tutti. È tutto.", "Vale 0.5 per tutti. È tutto."),
+    ("Breve. " + "Lunghissima " * 30 + "fine.", "Breve."),
+    ("Lunga " * 60 + "fine. Breve.", "Lunga " * 60 + "fine."),  # una frase non si taglia mai
+])
+def test_la_descrizione_e_fatta_di_frasi_intere(paragrafo, attesa):
+    assert anteprima.descrizione(paragrafo) == attesa
+
+
+@pytest.mark.parametrize("luogo", [VERO, PROVVISORIO])
+def test_indirizzo_e_immagine_ci_sono_solo_se_sono_veri(luogo):
+    sito = luogo.sito
+    nomi = {nome: contenuto for _, nome, contenuto in anteprima.etichette(
+        "Panoramica", "Una frase.", "Il corso", sito and f"{sito}a.html", sito and sito + anteprima.IMMAGINE)}
+    assert nomi["description"] == nomi["og:description"] == nomi["twitter:description"] == "Una frase."
+    assert nomi["og:title"] == nomi["twitter:title"] == "Panoramica" and nomi["og:locale"] == "it_IT"
+    if luogo is VERO:
+        assert nomi["og:url"] == "https://nome.github.io/corso/a.html"
+        assert nomi["og:image"] == "https://nome.github.io/corso/_static/anteprima.png"
+        assert nomi["twitter:card"] == "summary_large_image"
+    else:
+        assert not {"og:url", "og:image", "og:image:alt"} & set(nomi) and nomi["twitter:card"] == "summary"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+import anteprima
+import imagesize
 import pytest
 from bs4.element import Comment
 
 from pagine import (PESO_MASSIMO, SITO, caricati_da, caricati_dallo_stile, estraneo, file_caricati, file_di, leggi,
                     nomi_pagine, peso, serve_il_sito)
+from repository import CONFIGURAZIONE, PROVVISORIO, indirizzo_in
 
 ATTRIBUTI_LETTI = ("title", "aria-label", "placeholder", "alt", "aria-description", "data-bs-original-title")
 
@@ -181,6 +184,28 @@ def test_la_pagina_404_vale_a_qualunque_indirizzo_e_non_si_trova_cercando():
         if (SITO / indice).exists():
             testo = (SITO / indice).read_text(encoding="utf-8")
             assert '"404"' not in testo and "404.html" not in testo, indice
+
+
+def test_ogni_pagina_si_presenta_con_le_sue_parole():
+    descrizioni = {}
+    for nome in set(nomi_pagine()) - {"search.html", "404.html", "index.html"}:
+        meta = {m.get("property") or m.get("name"): m["content"] for m in leggi(nome).find_all("meta", content=True)}
+        assert meta["og:site_name"] == "Self-attention nei transformer", nome
+        assert meta["og:title"] in leggi(nome).h1.get_text() and meta["description"] == meta["og:description"], nome
+        assert not meta["description"].endswith(":") and len(meta["description"]) < 300, f"{nome}: {meta['description']}"
+        # Finché l'indirizzo è provvisorio nessun indirizzo assoluto sarebbe vero.
+        provvisorio = indirizzo_in(CONFIGURAZIONE.read_text(encoding="utf-8")) == PROVVISORIO
+        assert ("og:url" in meta, "og:image" in meta) == (not provvisorio,) * 2, nome
+        if nome.startswith("chapters/0"):
+            descrizioni.setdefault(meta["description"], []).append(nome)
+    riferisci([f"stessa descrizione: {nomi}" for nomi in descrizioni.values() if len(nomi) > 1])
+
+
+def test_l_anteprima_e_aggiornata_e_leggera():
+    file = SITO / "_static" / "anteprima.png"
+    assert file.read_bytes() == anteprima.ANTEPRIMA.read_bytes(), "il sito è da ricostruire"
+    assert anteprima.aggiornata(), "si ridisegna con «make immagini»"
+    assert imagesize.get(file) == (1200, 630) and file.stat().st_size < 120_000
 
 
 def test_nessuna_pagina_pesa_troppo():
