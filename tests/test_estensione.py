@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +15,7 @@ from docutils.utils import new_document
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "_ext"))
 
-from sito_corso import anteprima, figure, repository, riquadri, tabelle, tipografia  # noqa: E402
+from sito_corso import anteprima, data, figure, repository, riquadri, tabelle, tipografia  # noqa: E402
 
 VERO = repository.Repository("https://github.com/nome/corso")
 PROVVISORIO = repository.Repository("https://github.com/-da-impostare-/self-attention-transformer")
@@ -216,3 +220,74 @@ def test_indirizzo_e_immagine_ci_sono_solo_se_sono_veri(luogo):
         assert nomi["twitter:card"] == "summary_large_image"
     else:
         assert not {"og:url", "og:image", "og:image:alt"} & set(nomi) and nomi["twitter:card"] == "summary"
+
+
+# Le date ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("giorno, attesa", [
+    ("2026-11-24", "il 24 novembre 2026"), ("2026-01-01", "il 1º gennaio 2026"),
+    ("2026-05-08", "l’8 maggio 2026"), ("2026-08-11", "l’11 agosto 2026"), ("2026-12-18", "il 18 dicembre 2026")])
+def test_la_data_si_scrive_in_italiano(giorno, attesa):
+    assert data.in_parole(datetime.date.fromisoformat(giorno)) == attesa
+
+
+@pytest.fixture
+def storia(tmp_path):
+    """Un repository con una cartella «corso», due pagine committate in giorni diversi e una mai committata."""
+    if shutil.which("git") is None:
+        pytest.skip("git non c'è")
+
+    def git(*argomenti, giorno="2026-01-01"):
+        identita = {f"GIT_{chi}_{cosa}": valore for chi in ("AUTHOR", "COMMITTER")
+                    for cosa, valore in (("NAME", "chi scrive"), ("EMAIL", "a@b.it"), ("DATE", f"{giorno}T12:00:00"))}
+        subprocess.run(["git", *argomenti], cwd=tmp_path / "tutto", check=True, capture_output=True,
+                       env={**os.environ, **identita})
+
+    corso = tmp_path / "tutto" / "corso"
+    corso.mkdir(parents=True)
+    git("init", "-q")
+    for giorno, *nomi in (("2026-01-10", "a.md", "è vecchia.md"), ("2026-02-20", "a.md")):
+        for nome in nomi:
+            (corso / nome).write_text(giorno, encoding="utf-8")
+        git("add", ".")
+        git("commit", "-qm", giorno, giorno=giorno)
+    (corso / "mai.md").write_text("")
+    return corso
+
+
+def test_la_data_e_quella_dell_ultimo_commit(storia):
+    assert data.date_dei_file(storia) == {"a.md": datetime.date(2026, 2, 20), "è vecchia.md": datetime.date(2026, 1, 10)}
+
+
+def test_una_storia_tagliata_non_da_date(storia, tmp_path):
+    subprocess.run(["git", "clone", "-q", "--depth", "1", storia.parent.as_uri(), "tagliata"], cwd=tmp_path, check=True,
+                   capture_output=True)
+    assert data.date_dei_file(tmp_path / "tagliata" / "corso") == {}
+
+
+def test_senza_git_non_c_e_data(storia, tmp_path, monkeypatch):
+    shutil.rmtree(storia.parent / ".git")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    assert data.date_dei_file(storia) == {}
+    monkeypatch.setenv("PATH", "")
+    assert data.date_dei_file(storia) == {}
+
+
+class Ambiente:
+    found_docs = {"a", "mai"}
+
+    def doc2path(self, nome, base=True):
+        return f"{nome}.md"
+
+
+def test_una_pagina_si_riscrive_se_cambia_solo_la_sua_data(storia):
+    class App:
+        srcdir = storia
+
+    ambiente = Ambiente()
+    assert data.cerca_le_date(App, ambiente) == []
+    assert ambiente.date_delle_pagine == {"a": datetime.date(2026, 2, 20), "mai": None}
+    assert data.cerca_le_date(App, ambiente) == []
+    ambiente.date_delle_pagine["a"] = datetime.date(2025, 1, 1)
+    assert data.cerca_le_date(App, ambiente) == ["a"]

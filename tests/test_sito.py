@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from urllib.parse import unquote, urlsplit
 
@@ -206,6 +207,17 @@ def test_l_anteprima_e_aggiornata_e_leggera():
     assert file.read_bytes() == anteprima.ANTEPRIMA.read_bytes(), "il sito è da ricostruire"
     assert anteprima.aggiornata(), "si ridisegna con «make immagini»"
     assert imagesize.get(file) == (1200, 630) and file.stat().st_size < 120_000
+
+
+def test_la_data_di_una_pagina_si_legge_anche_da_una_macchina():
+    for nome in nomi_pagine():
+        riga = leggi(nome).find(class_="last-updated")
+        if riga is None:  # niente git, o una pagina che non viene da un file: nessuna data è meglio di una falsa
+            continue
+        giorno = datetime.date.fromisoformat(riga.time["datetime"])
+        assert giorno <= datetime.date.today() + datetime.timedelta(days=1), nome
+        assert riga.get_text().strip() == f"Aggiornata {riga.time.get_text()}." and str(giorno.year) in riga.time.get_text()
+        assert nome not in ("search.html", "404.html")
 
 
 def test_nessuna_pagina_pesa_troppo():

@@ -10,16 +10,17 @@ Ogni modulo si occupa di una cosa sola e la registra con la propria funzione `se
 - `tipografia`: l'apostrofo italiano;
 - `figure`: le dimensioni delle immagini, perché la pagina non salti mentre si carica;
 - `anteprima`: ciò che si vede di una pagina quando se ne condivide l'indirizzo;
+- `data`: la data dell'ultima modifica, presa da git;
 - `non_trovata`: la pagina 404, con gli indirizzi che partono dalla radice del sito;
 - `risorse`: ogni pagina carica solo gli script e gli stili che le servono.
 
 Le parti di pagina riscritte rispetto al tema stanno in `_templates`.
 """
 
-from . import (anteprima, figure, formule, italiano, non_trovata, repository, riquadri, risorse, tabelle,
+from . import (anteprima, data, figure, formule, italiano, non_trovata, repository, riquadri, risorse, tabelle,
                tipografia)
 
-MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, non_trovata, risorse)
+MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, risorse)
 
 
 def setup(app):
