@@ -64,9 +64,11 @@ def apri(browser, indirizzo):
     """Apre una pagina del sito in un profilo nuovo; annota richieste verso altri siti ed errori della console."""
     contesti = []
 
-    def apri_pagina(nome: str, tema: str = "light", finestra: dict = LARGO):
-        contesto = browser.new_context(viewport=finestra, color_scheme=tema, locale="it-IT", reduced_motion="reduce")
+    def apri_pagina(nome: str, tema: str = "light", finestra: dict = LARGO, prima: str = "", **altro):
+        contesto = browser.new_context(viewport=finestra, color_scheme=tema, locale="it-IT", reduced_motion="reduce", **altro)
         contesti.append(contesto)
+        if prima:
+            contesto.add_init_script(prima)
         pagina = contesto.new_page()
         pagina.problemi = []
         pagina.on("request", lambda richiesta: _annota_se_estranea(pagina, richiesta.url, indirizzo))
@@ -210,6 +212,82 @@ def test_il_tema_si_cambia_e_si_ricorda(apri):
         pagina.locator(".theme-switch-button").click()
     pagina.reload()
     assert pagina.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+# I progressi di chi legge -----------------------------------------------------------------------------------
+
+PRIMO, SECONDO = "chapters/01-panoramica.html", "chapters/02-query-key-value.html"
+# Come un browser che rifiuta i dati dei siti.
+MEMORIA_VIETATA = """Object.defineProperty(window, "localStorage", { configurable: true,
+    get() { throw new DOMException("vietato", "SecurityError"); } });"""
+
+
+def progressi(pagina) -> tuple[str, int, int]:
+    """La riga in cima alla mappa, quanto è piena la barra, quante spunte ci sono in mappa e indice."""
+    return (pagina.locator(".progressi-riga").inner_text(), pagina.locator("progress").evaluate("(barra) => barra.value"),
+            pagina.locator(".spunta").count())
+
+
+@pytest.mark.parametrize("tema", ["light", "dark"])
+def test_un_capitolo_letto_si_ricorda_ovunque(apri, indirizzo, tema):
+    pagina = apri(PRIMO, tema)
+    pulsante = pagina.get_by_role("button", name="Segna come letto")
+    assert pulsante.get_attribute("aria-pressed") == "false" and pagina.locator(".spunta").count() == 0
+    pulsante.focus()
+    pagina.keyboard.press("Enter")
+    messo = pagina.get_by_role("button", name="Letto · togli il segno", pressed=True)
+    assert messo.count() == 1 and pagina.locator(".segno-nota").inner_text() == "Il segno resta solo in questo browser."
+    assert pagina.locator(".bd-links .spunta").count() == 1
+    assert violazioni(pagina, "capitolo segnato") == []
+    pagina.goto(indirizzo + SECONDO)
+    assert pagina.get_by_role("button", name="Segna come letto").count() == 1, "si è segnato il capitolo sbagliato"
+    pagina.get_by_role("button", name="Segna come letto").click()
+    pagina.goto(indirizzo + "index.html")
+    pubblicati = pagina.locator(".mappa a").count()
+    assert progressi(pagina) == (f"Hai letto 2 capitoli su {pubblicati} pubblicati", 2, 4)
+    assert pagina.locator("progress").get_attribute("max") == str(pubblicati)
+    assert pagina.get_by_role("link", name="Panoramica (letto)").count() >= 1
+    assert violazioni(pagina, "mappa con due spunte") == []
+    pagina.goto(indirizzo + PRIMO)
+    pagina.get_by_role("button", name="Letto · togli il segno").click()
+    pagina.goto(indirizzo + "intro.html")
+    assert progressi(pagina) == (f"Hai letto 1 capitolo su {pubblicati} pubblicati", 1, 2)
+    pagina.get_by_role("button", name="Ricomincia").click()
+    assert progressi(pagina) == (f"Hai letto 0 capitoli su {pubblicati} pubblicati", 0, 0)
+    assert pagina.evaluate("document.activeElement.className") == "progressi-riga"
+    assert not pagina.get_by_role("button", name="Ricomincia").is_visible()
+    pagina.reload()
+    assert progressi(pagina)[1:] == (0, 0)
+    assert pagina.problemi == []
+
+
+def test_solo_i_capitoli_si_segnano(apri):
+    for nome in ("index.html", "search.html", "glossario.html", "chapters/soluzioni/01-panoramica.html"):
+        assert apri(nome).locator(".segno").count() == 0, nome
+
+
+def test_senza_javascript_la_mappa_e_intera(apri):
+    pagina = apri("index.html", java_script_enabled=False)
+    assert pagina.locator(".mappa li").count() == 11 and pagina.locator(".mappa a").count() >= 2
+    assert pagina.locator(".progressi, .spunta").count() == 0
+    assert not apri(PRIMO, java_script_enabled=False).locator(".segno").is_visible()
+
+
+def test_con_la_memoria_vietata_il_sito_funziona_lo_stesso(apri):
+    pagina = apri(PRIMO, prima=MEMORIA_VIETATA)
+    pagina.get_by_role("button", name="Segna come letto").click()
+    assert pagina.get_by_role("button", name="Letto · togli il segno", pressed=True).count() == 1
+    assert "non permette di ricordare" in pagina.locator(".segno-nota").inner_text()
+    pagina.locator(".theme-switch-button").click()  # anche lo script del tema vorrebbe ricordare
+    pagina.keyboard.press("Control+k")
+    pagina.locator("form.bd-search input").wait_for(state="visible")
+    assert pagina.problemi == []
+
+
+@pytest.mark.parametrize("guasto", ["non è json", "{}", "7", '["99-non-c-e"]'])
+def test_una_memoria_guasta_non_ferma_la_mappa(apri, guasto):
+    pagina = apri("index.html", prima=f"localStorage.setItem('self-attention:letti', {guasto!r})")
+    assert progressi(pagina)[1:] == (0, 0) and pagina.problemi == []
 
 
 def test_sul_telefono_l_indice_si_apre_e_si_chiude(apri):

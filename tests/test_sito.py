@@ -146,6 +146,25 @@ def voci_del_glossario() -> dict[str, list]:
             for dt in leggi("glossario.html").select("dl.glossary > dt")}
 
 
+def test_la_mappa_ha_tutti_i_capitoli_e_collega_quelli_pubblicati():
+    numero, righe = 0, leggi("index.html").select(".mappa ol")
+    for lista in righe:
+        assert int(lista.get("start", 1)) == numero + 1
+        numero += len(lista.find_all("li", recursive=False))
+    assert (numero, len(righe)) == (11, 3)
+    pubblicati = [nome for nome in nomi_pagine() if re.match(r"chapters/\d", nome)]
+    collegati = []
+    for n, voce in enumerate(leggi("index.html").select(".mappa li"), start=1):
+        titolo, obiettivo = voce.find_all("p")
+        assert obiettivo.get_text().endswith((".", "?")), n
+        if titolo.a:
+            collegati.append(titolo.a["href"])
+            assert re.search(r"· \d+ minuti$", titolo.get_text()) and titolo.a["href"].startswith(f"chapters/{n:02d}-"), n
+        else:
+            assert titolo.get_text().endswith("· in preparazione"), n
+    assert collegati == pubblicati
+
+
 def test_il_glossario_ha_ogni_termine_con_la_sua_ancora():
     ancore = {dt["id"] for dt in leggi("glossario.html").select("dl.glossary > dt")}
     assert ancore >= {f"term-{termine}" for termine in TERMINI}, {f"term-{t}" for t in TERMINI} - ancore

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 STILI = ("stile/testo.css", "stile/cornice.css", "stile/notebook.css", "stile/copertina.css", "stile/stampa.css")
-SCRIPT = (("js/corso.js", {"defer": "defer"}),)
+SCRIPT = (("js/corso.js", {"defer": "defer"}), ("js/progressi.js", {"defer": "defer"}))
 
 # Serve solo alle schede di sphinx-design, che il corso non usa.
 SUPERFLUI = ("design-tabs.js",)
