@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from attnkit import plots
 from axe_playwright_python.sync_playwright import Axe
 from pagine import PESO_MASSIMO, SITO, nomi_pagine, serve_il_sito
 from playwright.sync_api import sync_playwright
@@ -288,6 +290,58 @@ def test_con_la_memoria_vietata_il_sito_funziona_lo_stesso(apri):
 def test_una_memoria_guasta_non_ferma_la_mappa(apri, guasto):
     pagina = apri("index.html", prima=f"localStorage.setItem('self-attention:letti', {guasto!r})")
     assert progressi(pagina)[1:] == (0, 0) and pagina.problemi == []
+
+
+# Sulla carta e nel tema scuro ---------------------------------------------------------------------------------
+
+# Il testo stampabile di un foglio A4 con i margini di un centimetro e mezzo.
+FOGLIO = {"width": 680, "height": 1000}
+
+
+@pytest.mark.parametrize("nome", ["index.html", PRIMO, SECONDO, "glossario.html"])
+def test_sulla_carta_resta_solo_cio_che_si_legge(apri, nome):
+    pagina = apri(nome, "dark", FOGLIO)
+    pagina.emulate_media(media="print", color_scheme="dark")
+    pagina.wait_for_timeout(400)
+    assert pagina.evaluate("""[document.documentElement, document.body].map((e) => getComputedStyle(e).backgroundColor)
+        .every((colore) => ["rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"].includes(colore))"""), "la carta non è bianca"
+    assert pagina.locator("button:visible, .bd-sidebar:visible, summary:visible").count() == 0
+    tagliati = pagina.evaluate("""() => [...document.querySelectorAll("article *")]
+        .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible"
+            && !e.closest(".katex, .visually-hidden"))
+        .map((e) => e.outerHTML.slice(0, 120))""")
+    spezzati = pagina.evaluate("""() => [...document.querySelectorAll("article :is(img, table, .cell_input)")]
+        .filter((e) => getComputedStyle(e).breakInside !== "avoid").map((e) => e.outerHTML.slice(0, 120))""")
+    assert tagliati == [] and spezzati == []
+    assert violazioni(pagina, "stampata") == []  # comprende il contrasto fra testo e carta
+
+
+def test_sulla_carta_un_indizio_aperto_si_legge(apri):
+    pagina = apri(PRIMO, finestra=FOGLIO)
+    pagina.locator("details:not(.hide)").first.evaluate("(indizio) => { indizio.open = true; }")
+    pagina.emulate_media(media="print")
+    assert pagina.locator("details:not(.hide):visible").count() == 1
+    assert pagina.locator("details:not(.hide) > summary:visible").count() == 1
+
+
+def luminanza(colore: str, luce: float) -> float:
+    """La luminanza relativa delle WCAG di un colore #RRGGBB, dopo `brightness(luce)`."""
+    canali = [luce * int(colore[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    lineari = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in canali]
+    return 0.2126 * lineari[0] + 0.7152 * lineari[1] + 0.0722 * lineari[2]
+
+
+def test_nel_tema_scuro_le_figure_non_abbagliano_e_si_leggono(apri):
+    pagina = apri(PRIMO, "dark")
+    filtri = pagina.eval_on_selector_all(".cell_output img", "figure => figure.map((f) => getComputedStyle(f).filter)")
+    assert filtri and len(set(filtri)) == 1
+    luce = float(re.fullmatch(r"brightness\((0\.\d+)\)", filtri[0])[1])
+    tela = getattr(plots, "tela", plots)
+    for nome in ("INK", "SOFT", "QUERY", "KEY", "VALUE", "WEIGHT", "OUTPUT"):
+        scuro, chiaro = luminanza(getattr(tela, nome), luce), luminanza(tela.PAPER, luce)
+        assert (chiaro + 0.05) / (scuro + 0.05) >= 4.5, f"{nome} si stacca troppo poco dal fondo"
+    pagina.evaluate("document.documentElement.dataset.theme = 'light'")
+    assert pagina.locator(".cell_output img").first.evaluate("(figura) => getComputedStyle(figura).filter") == "none"
 
 
 def test_sul_telefono_l_indice_si_apre_e_si_chiude(apri):
