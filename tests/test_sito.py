@@ -135,7 +135,7 @@ def test_i_capitoli_sono_numerati_e_le_soluzioni_no():
 TERMINI = """token vocabolario embedding posizione positional-embedding query key value parametro attivazione punteggio
 score peso weight attenzione self-attention relevance-scoring combining-information softmax temperatura scala maschera
 maschera-causale causal-mask head layer strato blocco residual-stream RMSNorm proiezione-di-uscita output-projection
-logit prodotto-scalare dot-product combinazione-convessa guscio-convesso convex-hull gradiente differenze-finite FLOP
+logit loss prodotto-scalare dot-product combinazione-convessa guscio-convesso convex-hull gradiente differenze-finite FLOP
 memoria byte overflow encoder decoder equivarianza somma-pesata weighted-sum vettore-arricchito enriched-vector
 feed-forward transformer""".split()
 
@@ -158,6 +158,8 @@ def test_la_mappa_ha_tutti_i_capitoli_e_collega_quelli_pubblicati():
         titolo, obiettivo = voce.find_all("p")
         assert obiettivo.get_text().endswith((".", "?")), n
         if titolo.a:
+            detti = re.search(r"Tempo: (\d+) minuti", leggi(titolo.a["href"]).get_text())
+            assert detti is None or f"· {detti[1]} minuti" in titolo.get_text(), f"{n}: il capitolo dice {detti[0]}"
             collegati.append(titolo.a["href"])
             assert re.search(r"· \d+ minuti$", titolo.get_text()) and titolo.a["href"].startswith(f"chapters/{n:02d}-"), n
         else:
