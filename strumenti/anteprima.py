@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from attnkit import plots
+from attnkit.plots import percent, tela
 from attnkit.toy import trace
 from immagini import differenza
 
@@ -21,7 +21,6 @@ ANTEPRIMA = Path(__file__).resolve().parent.parent / "_static" / "anteprima.png"
 TITOLO, SOTTOTITOLO = "Self-attention nei transformer", "Un corso in italiano, da leggere e da eseguire"
 # Le stesse tinte del sito: la carta, il titolo, il testo in secondo piano.
 CARTA, SCURO, TENUE = "#FDFCF9", "#14272C", "#566067"
-tela = getattr(plots, "tela", plots)  # i colori di query, key e pesi
 
 
 def figura():
@@ -32,7 +31,7 @@ def figura():
     larghezza, altezza = 6.0, 3.15  # a 200 punti per pollice, 1200 × 630
     disegno = tela.CourseFigure(figsize=(larghezza, altezza), facecolor=CARTA)
     disegno.alt = (f"{TITOLO}. La frase «{' '.join(token)}», un riquadro per token: dall'ultimo partono archi verso gli altri, "
-                   f"e il più spesso, {plots.percent(pesi[primo])}, arriva a «{token[primo]}». Il finale previsto è «{esempio.prediction}».")
+                   f"e il più spesso, {percent(pesi[primo])}, arriva a «{token[primo]}». Il finale previsto è «{esempio.prediction}».")
     assi = disegno.add_axes((0, 0, 1, 1))
     assi.set(xlim=(0, larghezza), ylim=(altezza, 0))
     assi.axis("off")
@@ -60,7 +59,7 @@ def figura():
                                            mutation_scale=7 + 18 * pesi[j], linewidth=0.8 + 5 * pesi[j], color=tela.WEIGHT,
                                            alpha=1 if j == primo else 0.55, shrinkA=0, shrinkB=0))
     scrivi(sinistra[-1] + lati[-1] + 0.08, alto + 0.19, esempio.prediction, 15, tela.OUTPUT, "bold", "left")
-    scrivi(centro[primo], alto + 0.58, plots.percent(pesi[primo]), 13, tela.WEIGHT, "bold")
+    scrivi(centro[primo], alto + 0.58, percent(pesi[primo]), 13, tela.WEIGHT, "bold")
     scrivi(centro[-1], alto + 0.58, "dove guarda?", 11, TENUE)
     return disegno
 

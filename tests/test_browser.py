@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from attnkit import plots
+from attnkit.plots import tela
 from axe_playwright_python.sync_playwright import Axe
 from pagine import PESO_MASSIMO, SITO, nomi_pagine, serve_il_sito
 from playwright.sync_api import sync_playwright
@@ -336,7 +336,6 @@ def test_nel_tema_scuro_le_figure_non_abbagliano_e_si_leggono(apri):
     filtri = pagina.eval_on_selector_all(".cell_output img", "figure => figure.map((f) => getComputedStyle(f).filter)")
     assert filtri and len(set(filtri)) == 1
     luce = float(re.fullmatch(r"brightness\((0\.\d+)\)", filtri[0])[1])
-    tela = getattr(plots, "tela", plots)
     for nome in ("INK", "SOFT", "QUERY", "KEY", "VALUE", "WEIGHT", "OUTPUT"):
         scuro, chiaro = luminanza(getattr(tela, nome), luce), luminanza(tela.PAPER, luce)
         assert (chiaro + 0.05) / (scuro + 0.05) >= 4.5, f"{nome} si stacca troppo poco dal fondo"
