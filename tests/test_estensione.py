@@ -126,6 +126,20 @@ def test_le_altre_citazioni_restano_citazioni(figli):
     assert citazione["classes"] == []
 
 
+# La punteggiatura dopo una formula ---------------------------------------------------------------------------
+
+def test_la_virgola_resta_accanto_alla_sua_formula():
+    (nodo,) = applica(tipografia.Punteggiatura, paragrafo(nodes.math("", "d_k"), nodes.Text(", e poi")))
+    insieme, resto = nodo.children
+    assert insieme["classes"] == ["formula-e-segno"] and insieme.astext() == "d_k," and resto.astext() == " e poi"
+
+
+@pytest.mark.parametrize("formula, seguito", [("d_k", " e poi"), ("x + " * 20, ", e poi")])
+def test_una_formula_lunga_o_senza_segni_resta_com_era(formula, seguito):
+    (nodo,) = applica(tipografia.Punteggiatura, paragrafo(nodes.math("", formula), nodes.Text(seguito)))
+    assert [type(figlio) for figlio in nodo.children] == [nodes.math, nodes.Text]
+
+
 # Gli apostrofi ---------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""L'apostrofo italiano: ’ al posto di ', in «l’attenzione» come in «un po’ di».
+"""L'apostrofo italiano: ’ al posto di ', in «l’attenzione» come in «un po’ di»; e la virgola accanto alla sua formula.
 
 Le virgolette automatiche di Sphinx, con l'italiano, scambiano l'apostrofo in fine di parola per una
 virgoletta che si chiude; perciò in `_config.yml` sono spente. Le virgolette, nei testi, si scrivono «così».
@@ -10,6 +10,8 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 APOSTROFO = re.compile(r"(?<=\w)'")
+PUNTEGGIATURA = tuple(",.;:)»?")
+FORMULA_BREVE = 30
 INTOCCABILI = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment)
 
 
@@ -34,5 +36,23 @@ class Apostrofi(SphinxTransform):
                 testo.parent.replace(testo, nodes.Text(APOSTROFO.sub("’", testo)))
 
 
+class Punteggiatura(SphinxTransform):
+    """Dopo una formula il browser andrebbe a capo anche davanti a una virgola: le tiene insieme un elemento che non si spezza."""
+
+    default_priority = 760
+
+    def apply(self, **_):
+        for formula in list(self.document.findall(nodes.math)):
+            testo = formula.next_node(descend=False, siblings=True)
+            # Una formula lunga deve potersi spezzare: su un telefono non starebbe nella riga.
+            if len(formula.astext()) > FORMULA_BREVE or not isinstance(testo, nodes.Text) or testo[:1] not in PUNTEGGIATURA:
+                continue
+            insieme = nodes.inline("", "", classes=["formula-e-segno"])
+            formula.replace_self(insieme)
+            insieme += [formula, nodes.Text(testo[0])]
+            insieme.parent.replace(testo, nodes.Text(testo[1:]))
+
+
 def setup(app):
+    app.add_transform(Punteggiatura)
     app.add_transform(Apostrofi)
