@@ -72,6 +72,15 @@ def causal_weights_by_hand(punteggi):
     return rows
 
 
+def masked_weights_by_hand(punteggi, maschera):
+    rows = []
+    for row, visible in zip(punteggi.tolist(), maschera.tolist()):
+        top = max((s for s, seen in zip(row, visible) if seen), default=0)
+        exponentials = [math.exp(s - top) if seen else 0.0 for s, seen in zip(row, visible)]
+        rows.append([e / (sum(exponentials) or 1) for e in exponentials])
+    return rows
+
+
 def gradient_from_torch(pesi, V, g):
     scores = torch.from_numpy(np.log(pesi)).requires_grad_()
     (scores.softmax(-1) @ torch.from_numpy(V) @ torch.from_numpy(g)).backward()
@@ -100,7 +109,8 @@ def gradient_from_torch(pesi, V, g):
                                 for j in range(len(X))] for i in range(len(X))]),
     ("3.6", causal_weights_by_hand),
     ("3.6", lambda punteggi: torch.from_numpy(punteggi).masked_fill(torch.ones(punteggi.shape).triu(1).bool(), -torch.inf).softmax(-1)),
-    ("3.7", causal_weights_by_hand),
+    ("3.7", masked_weights_by_hand),
+    ("3.7", lambda punteggi, maschera: torch.from_numpy(punteggi).masked_fill(~torch.from_numpy(maschera), -torch.inf).softmax(-1).nan_to_num()),
     ("3.8", lambda: np.array([[0.5, 0.5, 0], [0.333, 0.333, 0.334]])),
     ("4.1", lambda pesi, X, K, V: [[sum(p * v for p, v in zip(row, column)) for column in V.T] for row in pesi]),
     ("4.2", lambda: {"zero": "sì", "più lunga": "no", "fuori dai value": 0, "uguale a un value": 1, "flusso fuori": True}),

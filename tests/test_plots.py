@@ -39,7 +39,7 @@ def figures():
         "weight_and_contribution": plots.weight_and_contribution(
             example.tokens, example.weights[-1], example.weights[-1] * np.linalg.norm(example.V, axis=1), example.tokens[-1]),
         "push": plots.push(["x", *example.tokens], [-29.2, -0.3, 37.2, 0.01, 0.1, -0.01, 0.1, 0.5], 8.4),
-        "cost": plots.cost(T, {"proiezioni": 100 * T, "prima fase": T ** 2, "seconda fase": T ** 2}, {"Q": 10 * T, "tabella": T ** 2}),
+        "cost": plots.cost(T, 100 * T, T ** 2, 10 * T, T ** 2, crossing=100),
     }
 
 

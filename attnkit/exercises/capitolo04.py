@@ -39,6 +39,10 @@ def _four_lines(scores=None, weights=None, combine=None):
     return lambda Q, K, V, maschera: combine(weights(scores(Q, K, V), maschera), Q, K, V)
 
 
+def _nan_like(values):
+    return np.full_like(values, np.nan)
+
+
 def _claims(longer, equal, zero, outside, stream):
     return {"più lunga": longer, "uguale a un value": equal, "zero": zero, "fuori dai value": outside, "flusso fuori": stream}
 
@@ -103,14 +107,18 @@ EXERCISES = (
                           "Hai trasposto i pesi: la riga i combinerebbe con i pesi che gli altri danno al token i. Chi guarda è la riga."),
             Misconception("ciascuno il proprio value", lambda pesi, X, K, V: np.diag(pesi)[:, None] * V,
                           "Ogni token ha preso solo da sé stesso: hai usato la diagonale dei pesi. Serve la somma su tutti i token guardati."),
-            Misconception("somma dei pesi", lambda pesi, X, K, V: pesi.sum(axis=1, keepdims=True) * V,
-                          "La somma di ogni riga di pesi è 1: così hai restituito V. Prima si moltiplica ogni value per il suo peso, poi si somma."),
+            Misconception("restituito V", lambda pesi, X, K, V: V,
+                          "Hai restituito V, o l'hai moltiplicato per la somma dei pesi, che è 1. Prima si moltiplica ogni value per il suo peso, poi si somma."),
+            Misconception("softmax rifatta", lambda pesi, X, K, V: softmax(pesi) @ V,
+                          "Quelli che ricevi sono già pesi: una seconda softmax li appiattisce."),
+            Misconception("maschera rifatta", lambda pesi, X, K, V: np.tril(pesi) @ V,
+                          "Quelli che ricevi sono già pesi, e sommano a uno: tagliarne il triangolo ora li lascia con righe che non sommano più a uno."),
         ),
         praise="Un prodotto fra matrici: la riga i dei pesi sceglie in che proporzione mescolare le righe di V.",
     ),
     Exercise(
         id="4.2", title="Dove può stare l'uscita?", kind="prevedi", stars=2, minutes=6,
-        statement="I pesi di una riga sono positivi e sommano a uno. Di ciascuna affermazione di' se può succedere (True) o no (False). Chiavi: \"più lunga\": l'uscita della head è più lunga del "
+        statement="I pesi di una riga non sono mai negativi e sommano a uno. Di ciascuna affermazione di' se può succedere (True) o no (False). Chiavi: \"più lunga\": l'uscita della head è più lunga del "
                   "value più lungo; \"uguale a un value\": coincide con il value di un token; \"zero\": è il vettore nullo, anche se nessun value lo è; \"fuori dai value\": la sua prima componente è maggiore di "
                   "quella di ogni value; \"flusso fuori\": dopo W_O e la somma con x, il vettore del token è più lungo di tutti i value.",
         reference=lambda: _claims(False, True, True, False, True),
@@ -154,6 +162,18 @@ EXERCISES = (
                           "Hai messo 0 dove serviva −∞: exp(0) = 1, e chi è nascosto riceve comunque un peso."),
             Misconception("asse sbagliato", _four_lines(weights=lambda scores, mask: softmax(np.where(mask, scores, -np.inf), axis=0)),
                           "La softmax corre lungo le query. A sommare a uno dev'essere ogni riga: l'ultimo asse, quello delle key."),
+            Misconception("maschera sommata come numeri", _four_lines(weights=lambda scores, mask: softmax(scores + mask)),
+                          "Hai sommato la maschera ai punteggi: chi si vede guadagna 1, chi è nascosto resta dov'era. Serve −∞ dove è False."),
+            Misconception("zero per infinito", _four_lines(weights=lambda scores, mask: _nan_like(scores)),
+                          "Hai moltiplicato −∞ per una maschera di 0 e 1: dove si vede viene 0·∞, che non è un numero. Scegli con `np.where`, senza moltiplicare."),
+            Misconception("causale rifatta", lambda Q, K, V, maschera: four_lines(Q, K, V, causal(len(Q))),
+                          "Hai usato la maschera causale al posto di quella ricevuta: spesso coincidono, non sempre."),
+            Misconception("larghezza fissa a 8", _four_lines(scores=lambda Q, K, V: Q @ K.T / np.sqrt(8)),
+                          "Hai diviso per √8. Nel modello del corso la head è larga 8; qui la larghezza cambia: prendila dalle key, `K.shape[-1]`."),
+            Misconception("diviso per d_k senza radice", _four_lines(scores=lambda Q, K, V: Q @ K.T / K.shape[1]),
+                          "Hai diviso per Dk: la scala è la sua radice."),
+            Misconception("pesi trasposti", _four_lines(combine=lambda weights, Q, K, V: weights.T @ V),
+                          "Hai trasposto i pesi: chi guarda è la riga, quindi pesi @ V."),
             Misconception("pesi applicati alle key", _four_lines(combine=lambda weights, Q, K, V: weights @ K),
                           "I pesi sono giusti, ma li hai applicati alle key. Nella seconda fase si combinano i value."),
             Misconception("restituiti i pesi", _four_lines(combine=lambda weights, Q, K, V: weights),
@@ -162,11 +182,13 @@ EXERCISES = (
         praise="Punteggi, maschera, softmax, somma pesata. Tutto il resto del corso varia su queste quattro righe.",
     ),
     Exercise(
-        id="4.4", title="Un blocco che dimentica", kind="trova il bug", stars=2, minutes=5,
+        id="4.4", title="Un blocco che dimentica", kind="trova il bug", stars=1, minutes=3,
         statement="La funzione `blocco_sbagliato` riceve x, shape (T, D), l'uscita della head, shape (T, Dv), e Wo, shape (Dv, D), e dovrebbe restituire il residual stream dopo la head, shape (T, D). "
                   "Trova l'errore e scrivi `blocco`.",
         reference=update, inputs=_block_inputs,
         misconceptions=(
+            Misconception("aggiunta dimenticata", lambda x, uscita, Wo: x,
+                          "Hai restituito x: il token non ha preso nulla dagli altri. Manca l'aggiunta, uscita @ Wo."),
             Misconception("residuo dimenticato", lambda x, uscita, Wo: uscita @ Wo,
                           "È l'errore di partenza: l'aggiunta ha preso il posto di x. Il token non sa più chi era: l'uscita si somma, non sostituisce."),
             Misconception("Wo dimenticata", lambda x, uscita, Wo: x + uscita,
@@ -189,7 +211,7 @@ EXERCISES = (
         reference=pushes, inputs=_pushes,
         misconceptions=(
             Misconception("softmax delle spinte", lambda pesi, V, Wo, direzione: softmax(pushes(pesi, V, Wo, direzione)),
-                          "Hai passato le spinte per una softmax. Le spinte hanno un segno, e devono sommare alla differenza dei logit: la softmax distrugge l'uno e l'altra."),
+                          "Hai passato le spinte per una softmax. Le spinte hanno un segno e, insieme a quella di x, sommano alla differenza dei logit: la softmax cancella il segno e cambia la somma."),
             Misconception("percentuali", lambda pesi, V, Wo, direzione: pushes(pesi, V, Wo, direzione) / pushes(pesi, V, Wo, direzione).sum(),
                           "Hai diviso per la somma. Con spinte di segno opposto la somma può essere vicina a zero, e le percentuali perdono senso: servono i numeri come sono."),
             Misconception("valore assoluto", lambda pesi, V, Wo, direzione: np.abs(pushes(pesi, V, Wo, direzione)),
@@ -203,20 +225,24 @@ EXERCISES = (
             Misconception("lunghezza al posto della spinta", lambda pesi, V, Wo, direzione: pesi * np.linalg.norm(V @ Wo, axis=1),
                           "Hai misurato quanto è lungo ciò che arriva, non quanto va nella direzione chiesta: serve il prodotto scalare con `direzione`."),
             Misconception("direzione normalizzata", lambda pesi, V, Wo, direzione: pushes(pesi, V, Wo, direzione / np.linalg.norm(direzione)),
-                          "Hai diviso la direzione per la sua lunghezza: le spinte non sommano più alla differenza dei logit."),
+                          "Hai diviso la direzione per la sua lunghezza: insieme a quella di x, le spinte non danno più la differenza dei logit."),
         ),
-        praise="Ogni passo dopo i pesi è lineare: per questo le spinte si separano, token per token, e si sommano.",
+        praise="Con la norma congelata, ogni passo dopo i pesi è lineare: per questo le spinte si separano, token per token, e si sommano.",
     ),
     Exercise(
-        id="4.6", title="Contare le moltiplicazioni", kind="scrivi", stars=2, minutes=6,
+        id="4.6", title="Contare i FLOP", kind="scrivi", stars=2, minutes=6,
         statement="Scrivi una funzione di (T, Dk, Dv) che restituisce la coppia dei FLOP dei due prodotti fra matrici: Q Kᵀ per la prima fase, pesi × V per la seconda. Una moltiplicazione e "
                   "un'addizione contano due. Conta la tabella intera, anche le caselle che la maschera nasconderà.",
         reference=flops, inputs=_sizes,
         misconceptions=(
             Misconception("un FLOP per moltiplicazione e addizione", lambda T, Dk, Dv: (T * T * Dk, T * T * Dv),
-                          "Manca un fattore 2: ogni termine di un prodotto scalare costa una moltiplicazione e un'addizione. Contandole insieme si chiamano MAC, e sono la metà."),
+                          "Manca un fattore 2: ogni termine di un prodotto scalare costa una moltiplicazione e un'addizione. Contandole insieme si chiamano MAC, e sono la metà. (O hai contato metà delle caselle: qui servono tutte.)"),
             Misconception("lineare in T", lambda T, Dk, Dv: (2 * T * Dk, 2 * T * Dv),
                           "Hai contato una riga sola. Le query sono T, e ciascuna incontra T key: T² prodotti scalari."),
+            Misconception("un'addizione in meno", lambda T, Dk, Dv: (T * T * (2 * Dk - 1), T * Dv * (2 * T - 1)),
+                          "Hai ragione: per sommare n numeri bastano n − 1 addizioni. La convenzione però conta 2n, una coppia per ogni termine: fai lo stesso."),
+            Misconception("seconda fase lineare in T", lambda T, Dk, Dv: (2 * T * T * Dk, 2 * T * Dv),
+                          "La prima fase è giusta. Nella seconda ogni casella dell'uscita somma T value: le caselle sono T × Dv, e i termini di ciascuna T."),
             Misconception("larghezza al quadrato", lambda T, Dk, Dv: (2 * T * Dk * Dk, 2 * T * Dv * Dv),
                           "Questo è il costo di una proiezione quadrata, che cresce come T. Qui a moltiplicarsi fra loro sono i token: T² prodotti lunghi Dk."),
             Misconception("le due fasi scambiate", lambda T, Dk, Dv: (2 * T * T * Dv, 2 * T * T * Dk),
@@ -226,7 +252,7 @@ EXERCISES = (
             Misconception("stessa larghezza per le due fasi", lambda T, Dk, Dv: (2 * T * T * Dk, 2 * T * T * Dk),
                           "La seconda fase moltiplica i pesi per V, che è largo Dv: la sua larghezza può essere diversa da Dk."),
         ),
-        praise="T² in entrambe: raddoppiare la frase quadruplica il lavoro dell'attenzione, e raddoppia soltanto quello delle proiezioni.",
+        praise="T² in entrambe: raddoppiare la frase quadruplica il lavoro delle due fasi, e raddoppia soltanto quello delle proiezioni.",
     ),
     Exercise(
         id="4.7", title="Il gradiente attraverso la softmax", kind="scrivi", stars=3, minutes=15,
@@ -237,11 +263,17 @@ EXERCISES = (
             Misconception("fermato ai pesi", lambda pesi, V, g: V @ g,
                           "Questo è il gradiente rispetto ai pesi: il primo passo, ed è giusto. Manca la softmax, che lega ogni peso a tutti i punteggi."),
             Misconception("solo la diagonale", lambda pesi, V, g: pesi * (1 - pesi) * (V @ g),
-                          "Hai usato la derivata di ogni peso rispetto al proprio punteggio. Ma alzando un punteggio scendono gli altri pesi: mancano i termini −p_i p_j."),
+                          "Hai usato la derivata di ogni peso rispetto al proprio punteggio. Ma alzando un punteggio scendono gli altri pesi: mancano i termini −a_j a_k."),
             Misconception("media semplice", lambda pesi, V, g: pesi * (V @ g - (V @ g).mean()),
                           "La struttura è giusta, ma la media da sottrarre è quella pesata con i pesi, non quella semplice."),
             Misconception("senza sottrarre la media", lambda pesi, V, g: pesi * (V @ g),
                           "Manca la parte da sottrarre: i gradienti rispetto ai punteggi devono sommare a zero, perché una costante aggiunta a tutti non cambia nulla."),
+            Misconception("tutto meno la media", lambda pesi, V, g: pesi * (V @ g) - pesi @ (V @ g),
+                          "La media pesata va moltiplicata anche lei per il peso: pesi * (u − media), non pesi * u − media."),
+            Misconception("somma al posto della media", lambda pesi, V, g: pesi * (V @ g - (V @ g).sum()),
+                          "Da sottrarre non è la somma, ma la media pesata con i pesi."),
+            Misconception("scala rimessa", lambda pesi, V, g: row_gradient(pesi, V, g) / np.sqrt(V.shape[1]),
+                          "Hai diviso per una radice: qui si chiede il gradiente rispetto ai punteggi, che sono già scalati."),
             Misconception("peso davanti dimenticato", lambda pesi, V, g: V @ g - pesi @ (V @ g),
                           "La differenza dalla media pesata è giusta, ma va moltiplicata per il peso: un token che pesa poco si muove poco."),
             Misconception("segno rovesciato", lambda pesi, V, g: -row_gradient(pesi, V, g),
@@ -249,6 +281,6 @@ EXERCISES = (
             Misconception("gradiente dell'uscita ripetuto", lambda pesi, V, g: pesi * g.sum(),
                           "Hai sommato le componenti di g: ogni value va confrontato con g per intero, con un prodotto scalare."),
         ),
-        praise="p_i · (g·v_i − media pesata): sale il punteggio di chi porta più della media. È così che l'attenzione impara dove guardare.",
+        praise="Il segno dice chi porta più della media e chi meno. Se g viene da una loss, il passo va al contrario: scende il punteggio di chi la alza più della media, sale quello degli altri. È così che l'attenzione impara dove guardare.",
     ),
 )

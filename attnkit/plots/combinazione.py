@@ -14,22 +14,22 @@ def values(tokens, weights, V):
     Args:
         tokens: i T token.
         weights: i pesi di chi guarda, shape (T,).
-        V: i value, shape (T, D).
+        V: i value, shape (T, Dv).
 
     Returns:
         Una figura. Capitolo 4.
     """
-    T, D = V.shape
+    T, Dv = V.shape
     top = int(weights.argmax())
     figure, axes = canvas(7.2, 3.2, (
         f"A sinistra i pesi con cui «{tokens[-1]}» guarda i {T} token, come barre: il più grande, {percent(weights[top])}, va a «{tokens[top]}». "
-        f"A destra, riga per riga, i value di quegli stessi token: {D} quadratini ciascuno."))
+        f"A destra, riga per riga, i value di quegli stessi token: {Dv} quadratini ciascuno."))
     cell, y0, bar = 0.31, 0.72, 1.5
     left, right = 1.15, 4.35
     write(axes, left, 0.24, "i pesi", ha="left", size=11, weight="bold", color=WEIGHT)
     write(axes, left, 0.48, "quanto conta ogni token", ha="left", size=9, color=SOFT)
     write(axes, right, 0.24, "i value", ha="left", size=11, weight="bold", color=VALUE)
-    write(axes, right, 0.48, f"che cosa porta: {T} × {D}", ha="left", size=9, color=SOFT)
+    write(axes, right, 0.48, f"che cosa porta: {T} × {Dv}", ha="left", size=9, color=SOFT)
     for j, token in enumerate(tokens):
         y, bold = y0 + (j + 0.5) * cell, "bold" if j == top else "normal"
         write(axes, left - 0.1, y, token, ha="right", weight=bold)
@@ -48,12 +48,12 @@ def weighted(tokens, weights, V):
     Args:
         tokens: i T token.
         weights: i pesi di chi guarda, shape (T,).
-        V: i value, shape (T, D).
+        V: i value, shape (T, Dv).
 
     Returns:
         Una figura. Capitolo 4.
     """
-    T, D = V.shape
+    T, Dv = V.shape
     top = int(weights.argmax())
     figure, axes = canvas(7.2, 4.0, (
         f"A sinistra i {T} value, al centro i pesi, a destra i prodotti: la riga di «{tokens[top]}» resta quasi intera, le altre quasi scompaiono. "
@@ -61,21 +61,21 @@ def weighted(tokens, weights, V):
     cell, y0 = 0.3, 0.7
     left, right = 0.95, 4.45
     largest = np.abs(V).max()
-    write(axes, left + D * cell / 2, 0.22, "value", size=11, weight="bold", color=VALUE)
+    write(axes, left + Dv * cell / 2, 0.22, "value", size=11, weight="bold", color=VALUE)
     write(axes, 3.88, 0.22, "peso", size=11, weight="bold", color=WEIGHT)
-    write(axes, right + D * cell / 2, 0.22, "peso × value", size=11, weight="bold", color=VALUE)
-    write(axes, right + D * cell / 2, 0.47, "i weighted values", size=9, color=SOFT)
+    write(axes, right + Dv * cell / 2, 0.22, "peso × value", size=11, weight="bold", color=VALUE)
+    write(axes, right + Dv * cell / 2, 0.47, "i weighted values", size=9, color=SOFT)
     squares(axes, left, y0, V, cell=cell, color=VALUE, largest=largest)
     squares(axes, right, y0, weights[:, None] * V, cell=cell, color=VALUE, largest=largest)
     for j, token in enumerate(tokens):
         y, bold = y0 + (j + 0.5) * cell, "bold" if j == top else "normal"
         write(axes, left - 0.1, y, token, ha="right", weight=bold)
-        write(axes, left + D * cell + 0.16, y, "×", color=SOFT)
+        write(axes, left + Dv * cell + 0.16, y, "×", color=SOFT)
         axes.add_patch(Rectangle((3.62, y - 0.11), 0.52, 0.22, facecolor=tint(WEIGHT, weights[j]), edgecolor=FAINT, linewidth=0.8))
         write(axes, 3.88, y, number(weights[j]), size=9, color=PAPER if weights[j] > 0.45 else INK, weight=bold)
         write(axes, right - 0.14, y, "=", color=SOFT)
     total = y0 + T * cell + 0.24
-    axes.plot([right - 0.3, right + D * cell + 0.05], [total - 0.12] * 2, color=INK, linewidth=1.2)
+    axes.plot([right - 0.3, right + Dv * cell + 0.05], [total - 0.12] * 2, color=INK, linewidth=1.2)
     squares(axes, right, total, weights @ V, cell=cell, color=OUTPUT, largest=largest)
     write(axes, right - 0.14, total + cell / 2, "somma delle colonne: l'uscita", ha="right", color=OUTPUT, weight="bold")
     write(axes, 3.6, 3.83, "quadratino pieno = positivo, vuoto = negativo; la scala è la stessa ovunque", size=8, color=SOFT)
@@ -100,12 +100,12 @@ def _around(points):
 
 
 def hull(tokens, V, outputs, components=(0, 1), current=-1):
-    """Due componenti dei value, il loro guscio convesso, e le uscite: che stanno tutte dentro.
+    """Due componenti dei value, il loro guscio convesso, e le uscite: tutte dentro, o sul bordo.
 
     Args:
         tokens: i T token.
-        V: i value, shape (T, D).
-        outputs: le uscite della head, shape (T, D).
+        V: i value, shape (T, Dv).
+        outputs: le uscite della head, shape (T, Dv).
         components: quali due componenti disegnare.
         current: la posizione di chi guarda.
 
@@ -117,11 +117,11 @@ def hull(tokens, V, outputs, components=(0, 1), current=-1):
     names = [tokens[j] for j in range(len(tokens)) if tuple(points[j]) in set(corners)]
     figure = CourseFigure(figsize=(7.2, 3.7))
     figure.alt = (f"Grafico con due delle {V.shape[1]} componenti. I {len(tokens)} value sono quadratini; un poligono unisce i più esterni: {', '.join(names)}. "
-                  f"Le uscite sono cerchi, tutti dentro il poligono; quello di «{tokens[current]}» sta accanto al value che pesa di più.")
+                  f"Le uscite sono cerchi, tutti dentro il poligono o sul bordo; quello di «{tokens[current]}» sta accanto al value che pesa di più.")
     axes = plot_axes(figure, (0.1, 0.14, 0.86, 0.82))
     axes.add_patch(Polygon(corners, closed=True, facecolor=tint(VALUE, 0.1), edgecolor=VALUE, linewidth=1.2))
-    axes.plot(*inside.T, "o", color=OUTPUT, markersize=6, markerfacecolor=PAPER, markeredgewidth=1.4, label="uscita di un altro token")
-    axes.plot(*inside[current], "o", color=OUTPUT, markersize=8)
+    axes.plot(*inside.T, "o", color=OUTPUT, markersize=11, markerfacecolor="none", markeredgewidth=1.3, label="uscita di un altro token", zorder=5)
+    axes.plot(*inside[current], "o", color=OUTPUT, markersize=8, zorder=6)
     axes.plot(*points.T, "s", color=VALUE, markersize=7, label="value")
     middle = points.mean(axis=0)
     span = np.ptp(points, axis=0)
@@ -134,6 +134,10 @@ def hull(tokens, V, outputs, components=(0, 1), current=-1):
     axes.annotate(f"uscita di {tokens[current]}", inside[current], xytext=away, color=OUTPUT, fontsize=10, va="center",
                   ha="left" if away[0] > inside[current][0] else "right", fontweight="bold",
                   arrowprops={"arrowstyle": "-", "color": OUTPUT, "linewidth": 1})
+    for j, token in enumerate(tokens):
+        apart = np.linalg.norm((inside[j] - points) / span, axis=1).min() > 0.05
+        if apart and tokens[j] != tokens[current]:
+            write(axes, inside[j][0] - 0.018 * span[0], inside[j][1] - 0.03 * span[1], token, ha="right", va="top", color=OUTPUT, size=9)
     with rc_context(STYLE):
         axes.legend(fontsize=9, frameon=False, loc="upper right")
         axes.set_xlabel(f"componente {components[0] + 1}", fontsize=9)
@@ -158,14 +162,15 @@ def weight_and_contribution(tokens, weights, contributions, current):
     Returns:
         Una figura. Capitolo 4.
     """
-    figure, axes = canvas(7.2, 2.75, (
+    figure, axes = canvas(7.2, 3.0, (
         f"Due serie di barre per il token «{current}». Il peso più grande è di «{tokens[int(weights.argmax())]}», il contributo più lungo è di "
         f"«{tokens[int(contributions.argmax())]}»."))
-    y0, step = 0.72, 0.3
-    panels = ((1.1, "peso", "quanto conta", weights, WEIGHT), (4.0, "lunghezza di peso × value", "quanto porta", contributions, VALUE))
+    y0, step = 0.98, 0.3
+    write(axes, 0.2, 0.2, f"che cosa prende «{current}»", ha="left", size=10, weight="bold")
+    panels = ((1.1, "peso", "quanto ne prende", weights, WEIGHT), (4.0, "lunghezza di peso × value", "quanto porta", contributions, VALUE))
     for x, title, question, row, color in panels:
-        write(axes, x, 0.22, title, ha="left", size=11, weight="bold", color=color)
-        write(axes, x, 0.46, question, ha="left", size=9, color=SOFT)
+        write(axes, x, 0.5, title, ha="left", size=11, weight="bold", color=color)
+        write(axes, x, 0.74, question, ha="left", size=9, color=SOFT)
         top = int(row.argmax())
         for j, token in enumerate(tokens):
             y, bold = y0 + (j + 0.5) * step, "bold" if j == top else "normal"
@@ -199,15 +204,16 @@ def push(labels, pushes, total, left="o", right="a"):
     winner = right if total > 0 else left
     step, y0 = 0.31, 0.78
     figure, axes = canvas(7.2, y0 + (len(pushes) + 1) * step + 0.42, (
-        f"Barre una dopo l'altra: ciascuna comincia dove finisce la precedente. A destra si va verso «{right}», a sinistra verso «{left}». La spinta più forte è "
+        f"Barre una dopo l'altra: ciascuna comincia dove finisce la precedente, l'ultima riparte da zero. A destra si va verso «{right}», a sinistra verso «{left}». La spinta più forte è "
         f"di «{labels[strongest]}», {number(pushes[strongest], 1)}; la somma è {number(total, 1)}, e vince «{winner}»."))
     low, high = min(0, ends.min(), starts.min(), total), max(0, ends.max(), starts.max(), total)
-    x0, width = 2.25, 4.1
+    x0, width = 2.75, 3.7
 
     def at(value):
         return x0 + width * (value - low) / (high - low)
 
     bottom = y0 + (len(pushes) + 1) * step + 0.1
+    write(axes, 0.1, 0.28, "chi sposta la scelta, e di quanto", ha="left", size=9.5, color=SOFT)
     axes.plot([at(0)] * 2, [y0 - 0.08, bottom], color=INK, linewidth=1)
     write(axes, at(0) - 0.1, 0.28, f"← verso «{left}»", ha="right", color=KEY, weight="bold")
     write(axes, at(0) + 0.1, 0.28, f"verso «{right}» →", ha="left", color=QUERY, weight="bold")
@@ -216,26 +222,30 @@ def push(labels, pushes, total, left="o", right="a"):
         y = y0 + (k + 0.5) * step
         bold = "bold" if k == strongest else "normal"
         a, b = sorted((at(start), at(end)))
-        axes.add_patch(Rectangle((a, y - 0.1), max(0.015, b - a), 0.2, facecolor=QUERY if amount > 0 else PAPER,
-                                 edgecolor=QUERY if amount > 0 else KEY, linewidth=1.2))
+        color = QUERY if amount > 0 else KEY
+        axes.add_patch(Rectangle((a, y - 0.1), max(0.015, b - a), 0.2, facecolor=QUERY if amount > 0 else PAPER, edgecolor=color, linewidth=1.2))
+        if b - a > 0.3:
+            tip = at(end)
+            arrow(axes, (tip - 0.22 * np.sign(amount), y), (tip - 0.04 * np.sign(amount), y), color=PAPER if amount > 0 else KEY, head=9)
         axes.plot([at(end)] * 2, [y + 0.1, y + step - 0.1], color=SOFT, linewidth=0.7)
         write(axes, 2.1, y, label, ha="right", weight=bold)
-        write(axes, b + 0.08, y, _signed(amount), ha="left", size=9, weight=bold)
+        write(axes, *((b + 0.08, y) if amount > 0 or b - a < 0.3 else (a - 0.08, y)), _signed(amount), ha="left" if amount > 0 or b - a < 0.3 else "right", size=9, weight=bold)
     y = y0 + (len(pushes) + 0.5) * step + 0.06
     a, b = sorted((at(0), at(total)))
-    axes.add_patch(Rectangle((a, y - 0.11), max(0.015, b - a), 0.22, facecolor=OUTPUT))
+    axes.add_patch(Rectangle((a, y - 0.11), max(0.015, b - a), 0.22, facecolor=OUTPUT if total > 0 else PAPER, edgecolor=OUTPUT, linewidth=1.6))
     write(axes, 2.1, y, f"logit di {right} − logit di {left}", ha="right", weight="bold", color=OUTPUT)
-    write(axes, b + 0.08, y, _signed(total), ha="left", size=9.5, weight="bold", color=OUTPUT)
+    write(axes, b + 0.08 if total > 0 else a - 0.08, y, _signed(total), ha="left" if total > 0 else "right", size=9.5, weight="bold", color=OUTPUT)
     return figure
 
 
-def cost(lengths, flops, memory):
+def cost(lengths, projections, phases, vectors, table, crossing):
     """Che cosa cresce con la lunghezza della frase: FLOP e byte, in scala logaritmica.
 
     Args:
         lengths: le lunghezze T, shape (N,).
-        flops: dizionario dal nome di un passo ai suoi FLOP, shape (N,).
-        memory: dizionario dal nome di un oggetto ai suoi byte, shape (N,).
+        projections, phases: i FLOP delle proiezioni e delle due fasi insieme, shape (N,).
+        vectors, table: i byte di Q, K e V e della tabella dei pesi, shape (N,).
+        crossing: la lunghezza a cui i FLOP delle due fasi raggiungono quelli delle proiezioni.
 
     Returns:
         Una figura. Capitolo 4.
@@ -243,14 +253,13 @@ def cost(lengths, flops, memory):
     lengths = np.asarray(lengths)
     figure = CourseFigure(figsize=(7.2, 3.4))
     figure.alt = (f"Due grafici con la lunghezza della frase da {lengths[0]} a {lengths[-1]} token, in scala logaritmica. A sinistra i conti da fare: le proiezioni crescono come T, "
-                  "le due fasi come T al quadrato, e le superano. A destra la memoria: Q, K e V crescono come T, la tabella dei pesi come T al quadrato.")
-    looks = [{"color": SOFT, "marker": "^", "linestyle": ":", "markersize": 4.5, "linewidth": 1.6},
-             {"color": WEIGHT, "marker": "o", "linestyle": "-", "markersize": 7.5, "linewidth": 3.5},
-             {"color": "#7FD6B8", "marker": "s", "linestyle": "--", "markersize": 3, "linewidth": 1.5}]      # sopra la prima, quando coincidono
-    for left, title, curves in ((0.085, "conti da fare (FLOP)", flops), (0.59, "memoria (byte)", memory)):
+                  f"le due fasi come T al quadrato, e le superano a {crossing:.0f}. A destra la memoria: Q, K e V crescono come T, la tabella dei pesi come T al quadrato.")
+    panels = ((0.085, "conti da fare (FLOP)", ("proiezioni", projections), ("le due fasi", phases)),
+              (0.59, "memoria (byte)", ("Q, K e V", vectors), ("tabella dei pesi", table)))
+    for left, title, (slow, slow_row), (fast, fast_row) in panels:
         axes = plot_axes(figure, (left, 0.17, 0.385, 0.71), xscale="log", yscale="log")
-        for look, (name, row) in zip(looks, curves.items()):
-            axes.plot(lengths, row, label=name, **look)
+        axes.plot(lengths, slow_row, "^:", color=SOFT, markersize=4.5, linewidth=1.6, label=slow)
+        axes.plot(lengths, fast_row, "o-", color=WEIGHT, markersize=4.5, linewidth=1.8, label=fast)
         with rc_context(STYLE):
             axes.set_title(title, fontsize=10.5, loc="left", fontweight="bold")
             axes.set_xticks(lengths[::2], [str(length) for length in lengths[::2]])
@@ -258,4 +267,7 @@ def cost(lengths, flops, memory):
             axes.tick_params(labelsize=8.5)
             axes.set_xlabel("token nella frase, T", fontsize=9)
             axes.legend(fontsize=8.5, frameon=False, loc="upper left", handlelength=2.6, borderaxespad=0)
+    first = figure.axes[0]
+    first.axvline(crossing, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    write(first, crossing * 1.1, min(phases) * 2, f"T = {crossing:.0f}", size=8.5, ha="left")
     return figure

@@ -122,7 +122,7 @@ def weight_table(tokens, weights):
         weights: pesi, shape (T, T), con gli zeri dove non si può guardare.
 
     Returns:
-        Una figura. Capitoli 1 e 3.
+        Una figura. Capitolo 1.
     """
     T = len(tokens)
     last = int(weights[-1].argmax())

@@ -84,26 +84,27 @@ def scores_to_weights(tokens, scores, weights):
     future = np.triu(np.ones((T, T), dtype=bool), 1)
     i, j = np.unravel_index(np.where(future, scores, -np.inf).argmax(), scores.shape)
     figure, axes = canvas(7.2, 3.75, (
-        f"Due tabelle {T} per {T}. A sinistra i punteggi di tutte le coppie, con segno; quelli sopra la diagonale sono futuro, in grigio: il più alto, "
-        f"{number(scores[i, j], 1)}, è di «{tokens[i]}» verso «{tokens[j]}». A destra i pesi: sopra la diagonale le caselle sono tratteggiate, e ogni riga somma a uno."))
+        f"Due tabelle {T} per {T}. A sinistra i punteggi di tutte le coppie, con segno; quelli sopra la diagonale sono futuro, in grigio, e il più "
+        f"alto fra loro vale {number(scores[i, j], 1)}. A destra i pesi: sopra la diagonale le caselle sono tratteggiate, e ogni riga somma a uno."))
     cw, ch, y = 0.36, 0.34, 1.12
     left, right = 0.74, 4.28
-    top = scores.argmax(axis=1)
     height = T * ch
     _table(axes, left, y, tokens, scores, cw=cw, ch=ch,
            texts=[[number(value, 1) for value in row] for row in scores],
            faces=[["#ECEEF0" if future[a, b] else PAPER for b in range(T)] for a in range(T)],
            colors=[[SOFT if future[a, b] else INK for b in range(T)] for a in range(T)],
-           bold=[[b == top[a] for b in range(T)] for a in range(T)])
+           bold=[[scores[a, b] == scores.max() for b in range(T)] for a in range(T)])
     _table(axes, right, y, tokens, weights, cw=cw, ch=ch,
            texts=[[None if future[a, b] else number(weights[a, b]) for b in range(T)] for a in range(T)],
            faces=[[PAPER if future[a, b] else tint(WEIGHT, weights[a, b]) for b in range(T)] for a in range(T)],
            colors=[[PAPER if weights[a, b] > 0.45 else INK for b in range(T)] for a in range(T)],
            bold=[[False] * T for _ in range(T)])
+    a, b = np.unravel_index(scores.argmax(), scores.shape)
+    axes.add_patch(Rectangle((left + b * cw, y + a * ch), cw, ch, facecolor="none", edgecolor=OUTPUT, linewidth=1.8))
     write(axes, left + T * cw / 2, 0.16, "punteggi", size=11, weight="bold")
     write(axes, right + T * cw / 2, 0.16, "pesi", size=11, weight="bold", color=WEIGHT)
     arrow(axes, (left + T * cw + 0.1, y + height / 2), (right - 0.68, y + height / 2), color=SOFT, head=10)
-    write(axes, left + T * cw / 2, y + height + 0.16, "in grigio il futuro; in neretto il più alto della riga", size=8, color=SOFT)
+    write(axes, left + T * cw / 2, y + height + 0.16, "in grigio il futuro; incorniciato il più alto di tutti", size=8, color=SOFT)
     write(axes, right + T * cw / 2, y + height + 0.16, "maschera, poi softmax riga per riga", size=8, color=SOFT)
     return figure
 
@@ -124,10 +125,11 @@ def imitations(tables, labels, notes):
     side = T * cell
     rows = -(-len(tables) // columns)
     broken = [label for label, table in zip(labels, tables) if np.isnan(table).any()]
+    uneven = [label for label, table in zip(labels, tables) if not np.isnan(table).any() and not np.allclose(table.sum(axis=1), 1)] or ["nessuna"]
     leaks = [label for label, table in zip(labels, tables) if np.nansum(np.triu(table, 1)) > 1e-9]
     figure, axes = canvas(7.2, rows * (side + 0.98) + 0.22, (
         f"Tabelle di pesi: una giusta e {len(tables) - 1} imitazioni; più scuro è il quadretto, più grande è il peso. Danno peso al futuro, sopra la "
-        f"diagonale: {', '.join(leaks)}. Ha righe senza numeri: {', '.join(broken)}."))
+        f"diagonale: {', '.join(leaks)}. Non sommano a uno tutte le righe di: {', '.join(uneven)}. Ha una riga senza numeri: {', '.join(broken)}."))
     for k, (table, label, note) in enumerate(zip(tables, labels, notes)):
         x = 0.3 + (k % columns) * 2.38
         y = 0.42 + (k // columns) * (side + 0.98)
@@ -146,15 +148,15 @@ def imitations(tables, labels, notes):
         stairs = np.repeat(np.arange(T + 1), 2) * cell
         axes.plot(x + stairs[2:], y + stairs[1:-1], color=INK, linewidth=1)
         write(axes, x, y + side + 0.2, note, ha="left", size=8.5, color=INK if k == 0 else OUTPUT)
-    write(axes, 3.6, rows * (side + 0.98) + 0.08, "sopra la scaletta c'è il futuro; è incorniciato ogni peso che gli arriva", size=8, color=SOFT)
+    write(axes, 3.6, rows * (side + 0.98) + 0.08, "riga: chi guarda; colonna: chi è guardato; sopra la scaletta c'è il futuro, ed è incorniciato ogni peso che gli arriva", size=8, color=SOFT)
     return figure
 
 
 def scale(widths, spread, sensitivity):
-    """Perché si divide per la radice della larghezza: dispersione dei prodotti e reattività della softmax.
+    """Perché si divide per la radice della larghezza: dispersione dei punteggi e reattività della softmax.
 
     Args:
-        widths: le larghezze Dh provate, shape (N,).
+        widths: le larghezze d_k provate, shape (N,).
         spread: deviazione standard dei punteggi, shape (2, N): senza e con la scala.
         sensitivity: norma tipica della matrice delle derivate della softmax, shape (2, N).
 
@@ -164,9 +166,9 @@ def scale(widths, spread, sensitivity):
     widths, spread, sensitivity = np.asarray(widths), np.asarray(spread), np.asarray(sensitivity)
     figure = CourseFigure(figsize=(7.2, 3.05))
     figure.alt = (f"Due grafici, con la larghezza della head da {widths[0]} a {widths[-1]}. A sinistra la dispersione dei punteggi: senza scala cresce da "
-                  f"{number(spread[0, 0], 1)} a {number(spread[0, -1], 1)}, con la scala resta vicina a uno. A destra la reattività dei pesi: senza scala cade da "
-                  f"{number(sensitivity[0, 0])} a {number(sensitivity[0, -1])}, con la scala non cambia.")
-    panels = ((0.085, "dispersione dei punteggi", spread), (0.575, "reattività dei pesi", sensitivity))
+                  f"{number(spread[0, 0], 1)} a {number(spread[0, -1], 1)}, con la scala resta vicina a uno. A destra la reattività tipica dei pesi: senza scala cade da "
+                  f"{number(sensitivity[0, 0])} quasi a zero, con la scala resta intorno a {number(np.median(sensitivity[1]))}.")
+    panels = ((0.085, "deviazione standard dei punteggi", spread), (0.575, "reattività della riga tipica", sensitivity))
     for left, title, (without, scaled) in panels:
         axes = plot_axes(figure, (left, 0.18, 0.40, 0.66), xscale="log")
         axes.plot(widths, without, "s--", color=KEY, markersize=5, linewidth=1.5, markerfacecolor=PAPER)
@@ -178,7 +180,7 @@ def scale(widths, spread, sensitivity):
             axes.tick_params(labelsize=8.5)
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
             axes.set_ylim(0, 1.08 * max(without.max(), scaled.max()))
-            axes.set_xlabel("larghezza della head, $d_k$", fontsize=9)
+            axes.set_xlabel("larghezza della head, $d_k$ (scala logaritmica)", fontsize=9)
     first, second = figure.axes
     write(first, widths[-3], spread[0, -3] + 3.2, "senza scala", color=KEY, ha="right", size=9.5)
     write(first, widths[-2], spread[1, -2] + 2.2, "diviso $\\sqrt{d_k}$", color=WEIGHT, size=9.5)
@@ -198,14 +200,15 @@ def temperature(tokens, rows, temperatures):
     Returns:
         Una figura. Capitolo 3.
     """
-    figure, axes = canvas(7.2, 2.75, (
-        f"Gli stessi punteggi a {len(rows)} temperature, come barre di pesi. " + "; ".join(
+    figure, axes = canvas(7.2, 3.0, (
+        f"Gli stessi punteggi di «{tokens[-1]}» a {len(rows)} temperature, come barre di pesi. " + "; ".join(
             f"a {number(value, 2).rstrip('0').rstrip(',')} «{tokens[int(row.argmax())]}» ha {percent(row.max())}"
             for value, row in zip(temperatures, rows)).capitalize() + "."))
-    row_height, y0 = 0.28, 0.62
+    row_height, y0 = 0.28, 0.82
+    write(axes, 0.2, 0.22, f"i pesi con cui guarda «{tokens[-1]}»", ha="left", size=9.5, color=WEIGHT)
     for k, (row, value) in enumerate(zip(rows, temperatures)):
         x = 0.98 + k * 2.1
-        write(axes, x, 0.26, f"temperatura {number(value, 2).rstrip('0').rstrip(',')}", ha="left", weight="bold", size=10.5)
+        write(axes, x, 0.58, f"temperatura {number(value, 2).rstrip('0').rstrip(',')}", ha="left", weight="bold", size=10.5)
         for j, token in enumerate(tokens):
             y = y0 + (j + 0.5) * row_height
             if k == 0:

@@ -1,7 +1,7 @@
 """La tela: carattere, colori, e i pezzi con cui ogni figura del corso è fatta.
 
 Una sola lingua visiva. Query, key, value, pesi e uscita hanno sempre lo stesso colore, e chi non vede i
-colori legge le etichette. I vettori sono file di quadratini: il lato dice la grandezza, pieno è positivo,
+colori legge le etichette. I vettori sono file di quadratini: l'area dice la grandezza, pieno è positivo,
 vuoto è negativo.
 """
 
@@ -79,7 +79,7 @@ def arrow(axes, start, end, *, color=SOFT, line=1.3, bend=0.0, head=8):
 
 
 def squares(axes, x, y, values, *, cell, color, largest=None):
-    """Una matrice come quadratini: lato = grandezza, pieno = positivo, vuoto = negativo."""
+    """Una matrice come quadratini: area = grandezza, pieno = positivo, vuoto = negativo."""
     values = np.atleast_2d(values)
     largest = np.abs(values).max() if largest is None else largest
     rows, columns = values.shape
