@@ -975,7 +975,8 @@ def test_an_output_that_never_ends_being_read_is_stopped():
 
 
 INTERRUPT = """
-import _thread, threading, time
+import _thread, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)     # un processo lanciato in sottofondo lo eredita spento
 from attnkit.exercises import judge
 from attnkit.exercises import Exercise
 def forever():
