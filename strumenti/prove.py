@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 RADICE = Path(__file__).resolve().parent.parent
+# Metà del tempo è del browser, che lascia liberi gli altri processori. Ogni notebook resta a un processo solo.
+PROCESSI = str(min(4, os.cpu_count() or 1))
 
 
 def pytest(*argomenti: str) -> int:
@@ -26,10 +28,11 @@ def pytest(*argomenti: str) -> int:
 
 def main(argomenti: list[str]) -> int:
     print("Prove del pacchetto, degli esercizi, dei notebook e del sito", flush=True)
-    esiti = {"tests/": pytest("tests", *argomenti)}
+    esiti = {"tests/": pytest("tests", *(argomenti or ["-n", PROCESSI, "--dist", "worksteal"]))}
     if not argomenti:
         print("\nNotebook rieseguiti e confrontati", flush=True)
-        esiti["notebook"] = pytest("chapters", "--nbval", "--nbval-cell-timeout", "300")
+        esiti["notebook"] = pytest("chapters", "--nbval", "--nbval-cell-timeout", "300",
+                                   "-n", PROCESSI, "--dist", "loadfile")
     falliti = [nome for nome, codice in esiti.items() if codice]
     if falliti:
         print(f"\nNon tutto è a posto: {', '.join(falliti)}.", file=sys.stderr)
