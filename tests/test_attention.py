@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import attnkit.attention as module
+import attnkit.attention.pattern as module
 from attnkit import masks, reference
 from attnkit.attention import Causal, Full, Pattern, attention, attention_weights, merge, partial_attention
 
