@@ -243,6 +243,18 @@ def test_partial_attention_like_torch(shape, scale):
         torch.testing.assert_close(ours, theirs, **LOOSE)
 
 
+def test_many_queries_are_taken_a_few_at_a_time():
+    inputs = qkv(24, 2, 4, 2, 300, 37, 5, grad=True)
+    mask = torch.rand(2, 1, 300, 37, generator=torch.Generator().manual_seed(25)) < 0.6
+    mask[..., 0] = True
+    output, lse = partial_attention(*inputs, mask=mask)
+    expected = by_hand(*inputs, mask.numpy())
+    assert lse.shape == (2, 4, 300)
+    torch.testing.assert_close(output, expected, **TIGHT)
+    for ours, theirs in zip(torch.autograd.grad(output.pow(2).sum(), inputs), torch.autograd.grad(expected.pow(2).sum(), inputs)):
+        torch.testing.assert_close(ours, theirs, **LOOSE)
+
+
 @pytest.mark.parametrize("mask_shape", [(4, 7), (1, 7), (2, 1, 4, 7), (6, 1, 7), (1,)])
 def test_a_mask_is_extended(mask_shape):
     q, k, v = qkv(12, 2, 6, 3, 4, 7, 5)

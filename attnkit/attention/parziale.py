@@ -1,6 +1,7 @@
 """L'attenzione a pezzi: una parte delle key per volta, poi l'unione per log-sum-exp.
 
-Qui i punteggi si scrivono per esteso: serve a chi divide le key in pezzi piccoli, o vuole guardare i pesi.
+Qui il kernel fuso non basta, perché al suo log-sum-exp non dà gradiente: i punteggi si scrivono per esteso,
+ma poche query per volta, così restano nella memoria vicina al processore.
 """
 
 import math
@@ -9,11 +10,11 @@ import torch
 
 from attnkit.attention.controlli import check_inputs, same_kind
 
+FEW_QUERIES = 256             # di più, e i punteggi escono dalla cache; di meno, e il matmul rallenta
+
 
 def partial_attention(q, k, v, *, mask=None, scale=None):
     """L'attenzione su una parte delle key, con ciò che serve per unirla alle altre.
-
-    Scrive i punteggi per esteso, (B, Hq, Tq, Tk): i pezzi vanno scelti piccoli.
 
     Args:
         q: query, shape (B, Hq, Tq, Dh).
@@ -35,10 +36,10 @@ def partial_attention(q, k, v, *, mask=None, scale=None):
         capitolo 9.
     """
     check_inputs(q, k, v, scale)
-    exponentials, total, lse = _exponentials(_scores(q, k, mask, scale))   # (B, Hq, Tq, Tk), (…, 1), (…)
-    rows = exponentials.unflatten(1, (k.shape[1], -1)).flatten(2, 3)       # (B, Hkv, G·Tq, Tk)
-    numerator = (rows @ v.to(rows.dtype)).reshape(q.shape)                 # (B, Hq, Tq, Dh)
-    return (numerator / total).to(q.dtype), lse
+    queries = q.split(FEW_QUERIES, dim=2)
+    masks = [None] * len(queries) if mask is None else _extended(mask, q, k).split(FEW_QUERIES, dim=2)
+    outputs, lses = zip(*(_for_few(few, k, v, visible, scale) for few, visible in zip(queries, masks)))
+    return torch.cat(outputs, dim=2), torch.cat(lses, dim=2)               # (B, Hq, Tq, Dh), (B, Hq, Tq)
 
 
 def merge(first, second):
@@ -83,8 +84,17 @@ def attention_weights(q, k, *, mask=None, scale=None):
         ValueError: come in `partial_attention`.
     """
     check_inputs(q, k, k, scale)
+    mask = None if mask is None else _extended(mask, q, k)
     exponentials, total, _ = _exponentials(_scores(q, k, mask, scale))
     return (exponentials / total).to(q.dtype)
+
+
+def _for_few(q, k, v, mask, scale):
+    """`partial_attention` per le query di un blocco."""
+    exponentials, total, lse = _exponentials(_scores(q, k, mask, scale))   # (B, Hq, Tq, Tk), (…, 1), (…)
+    rows = exponentials.unflatten(1, (k.shape[1], -1)).flatten(2, 3)       # (B, Hkv, G·Tq, Tk)
+    numerator = (rows @ v.to(rows.dtype)).reshape(q.shape)                 # (B, Hq, Tq, Dh)
+    return (numerator / total).to(q.dtype), lse
 
 
 def _scores(q, k, mask, scale):
@@ -95,18 +105,21 @@ def _scores(q, k, mask, scale):
     q = q.to(wide) * (1 / math.sqrt(Dh) if scale is None else scale)
     scores = q.reshape(B, Hkv, -1, Dh) @ k.to(wide).transpose(2, 3)        # (B, Hkv, G·Tq, Tk): un gruppo per head
     scores = scores.reshape(B, Hq, Tq, Tk)
-    if mask is None:
-        return scores
+    return scores if mask is None else torch.where(mask, scores, -math.inf)
+
+
+def _extended(mask, q, k):
+    """La maschera estesa a (B, Hq, Tq, Tk), senza copiarla; un errore se non è booleana o non ci sta."""
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
         found = mask.dtype if isinstance(mask, torch.Tensor) else type(mask).__name__
         raise ValueError(f"mask: mi aspettavo booleani torch (True = visibile), ho trovato {found}")
     if mask.device != q.device:
         raise ValueError(f"mask: mi aspettavo il device {q.device}, ho trovato {mask.device}")
+    shape = (*q.shape[:3], k.shape[2])
     try:
-        mask = mask.expand(scores.shape)
+        return mask.expand(shape)
     except RuntimeError:
-        raise ValueError(f"mask: mi aspettavo una shape estendibile a {tuple(scores.shape)}, ho trovato {tuple(mask.shape)}") from None
-    return torch.where(mask, scores, -math.inf)
+        raise ValueError(f"mask: mi aspettavo una shape estendibile a {shape}, ho trovato {tuple(mask.shape)}") from None
 
 
 def _exponentials(scores):
