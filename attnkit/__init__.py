@@ -7,6 +7,8 @@ shapes       il glossario delle dimensioni e i controlli, con errori chiari
 reference    l'attenzione in NumPy, riga per riga: la versione da leggere
 masks        chi può guardare chi: maschere booleane, True = visibile
 language     la mini-lingua italiana: parole, concordanze, frasi a caso
+attention    l'attenzione veloce ed esatta, intera o a pezzi da riunire
+layers       multi-head attention e RMSNorm, con i tagli per gli esperimenti
 toy          il modello che l'ha davvero imparata, con i suoi pesi
 plots        le figure del corso
 exercises    gli esercizi, con un riscontro che riconosce gli errori tipici

@@ -21,25 +21,51 @@ from tqdm import tqdm
 
 from attnkit import reference
 from attnkit.language import EXAMPLE, VOCABULARY, batch, encode, noun_pairs, split_words
+from attnkit.layers import MultiHeadAttention, RMSNorm
 from attnkit.masks import causal
+from attnkit.shapes import positive_int
 
 WEIGHTS = Path(__file__).with_name("data") / "toy.safetensors"
+NAMES = ("embedding", "position", "norm", "Wq", "Wk", "Wv", "Wo", "final_norm", "Wout")
 SHIPPED_SEED = 17                                             # uno in cui i pesi piccoli si vedono
 
+
+class ToyLayer(torch.nn.Module):
+    """RMSNorm, attenzione, residuo: un layer senza feed-forward."""
+
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.norm = RMSNorm(d_model)
+        self.attention = MultiHeadAttention(d_model, n_heads)
+
+    def forward(self, x):
+        """Da (B, T, D) a (B, T, D)."""
+        return x + self.attention(self.norm(x))
+
+
 class ToyTransformer(torch.nn.Module):
-    """Embedding e posizioni, RMSNorm, una head con W_O e residuo, RMSNorm finale, logit.
+    """Embedding e posizioni, uno o più layer di attenzione, RMSNorm finale, logit.
+
+    Il modello del corso ha un layer e una head. I suoi pesi si leggono con i nomi delle formule, e si usano
+    come nelle formule: `model.norm`, e `x @ model.Wq` (Wk, Wv, Wo). Con più layer stanno in `model.layers`.
+    Per tagliare un arco o una head: `with model.layers[0].attention.cut(edges=[(0, 6, 1)]): …`.
 
     Args:
         d_model: larghezza dei vettori, D.
         max_tokens: la frase più lunga che sa leggere.
+        n_heads: quante head per layer.
+        n_layers: quanti layer.
         seed: da dove parte il caso.
+
+    Raises:
+        ValueError: se d_model non è divisibile per n_heads.
 
     Fonte:
         Vaswani et al. 2017, arXiv 1706.03762; la norma prima della head come in Llama, arXiv
         2302.13971. Si addestra nel capitolo 6.
     """
 
-    def __init__(self, d_model=8, max_tokens=7, *, seed=0):
+    def __init__(self, d_model=8, max_tokens=7, *, n_heads=1, n_layers=1, seed=0):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
 
@@ -52,39 +78,57 @@ class ToyTransformer(torch.nn.Module):
 
         self.embedding = small(len(VOCABULARY), d_model)      # (parole, D)
         self.position = small(max_tokens, d_model)            # (T, D)
-        self.norm = torch.nn.Parameter(torch.ones(d_model, dtype=torch.float64))
-        self.Wq, self.Wk, self.Wv, self.Wo = (uniform(d_model, d_model) for _ in range(4))
-        self.final_norm = torch.nn.Parameter(torch.ones(d_model, dtype=torch.float64))
+        self.layers = torch.nn.ModuleList(ToyLayer(d_model, n_heads) for _ in range(positive_int("n_layers", n_layers)))
+        for layer in self.layers:
+            for linear in (layer.attention.Wq, layer.attention.Wk, layer.attention.Wv, layer.attention.Wo):
+                linear.weight = torch.nn.Parameter(uniform(d_model, d_model).detach().T)      # nn.Linear tiene la trasposta
+        self.last_norm = RMSNorm(d_model)
         self.Wout = uniform(d_model, len(VOCABULARY))         # (D, parole)
+        self.double()
 
     def forward(self, tokens):
         """Da token (B, T) a logit (B, T, parole)."""
-        return self._run(tokens)[0]
+        x = self._embed(tokens)
+        for layer in self.layers:
+            x = layer(x)
+        return self.last_norm(x) @ self.Wout
 
     def weights(self, tokens):
-        """I pesi dell'attenzione, da token (B, T) a (B, T, T)."""
-        return self._run(tokens)[1]
+        """I pesi dell'attenzione di un modello con un layer e una head, da token (B, T) a (B, T, T)."""
+        every = self.all_weights(tokens)
+        if len(every) > 1 or every[0].shape[1] > 1:
+            raise ValueError(f"Il modello ha {len(every)} layer e {every[0].shape[1]} head: i loro pesi li dà all_weights")
+        return every[0][:, 0]
 
-    def _run(self, tokens):
+    def all_weights(self, tokens):
+        """I pesi di ogni head di ogni layer: da token (B, T) a una lista di (B, H, T, T)."""
+        x, every = self._embed(tokens), []
+        for layer in self.layers:
+            every.append(layer.attention.weights(layer.norm(x)))
+            x = layer(x)
+        return every
+
+    def _embed(self, tokens):
+        """Da token (B, T) a vettori (B, T, D): la parola più il posto."""
         if tokens.dim() != 2 or not 1 <= tokens.shape[1] <= len(self.position):
             raise ValueError(f"tokens: mi aspettavo shape (B, T) con T da 1 a {len(self.position)}, ho trovato {tuple(tokens.shape)}")
-        T = tokens.shape[1]
-        x = self.embedding[tokens] + self.position[:T]                                # (B, T, D)
-        normed = _rms_norm(x, self.norm)
-        q, k, v = normed @ self.Wq, normed @ self.Wk, normed @ self.Wv
-        scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])                       # (B, T, T)
-        scores = scores.masked_fill(~torch.from_numpy(causal(T)), -math.inf)
-        weights = scores.softmax(-1)
-        y = x + weights @ v @ self.Wo
-        return _rms_norm(y, self.final_norm) @ self.Wout, weights
+        return self.embedding[tokens] + self.position[:tokens.shape[1]]
+
+    def _only_layer(self):
+        if len(self.layers) > 1:
+            raise ValueError(f"Il modello ha {len(self.layers)} layer: i pesi di ciascuno stanno in model.layers")
+        return self.layers[0]
+
+    # I nomi delle formule: viste sui parametri, orientate per x @ W.
+    norm = property(lambda self: self._only_layer().norm.weight)                      # (D,)
+    Wq = property(lambda self: self._only_layer().attention.Wq.weight.T)              # (D, D)
+    Wk = property(lambda self: self._only_layer().attention.Wk.weight.T)
+    Wv = property(lambda self: self._only_layer().attention.Wv.weight.T)
+    Wo = property(lambda self: self._only_layer().attention.Wo.weight.T)
+    final_norm = property(lambda self: self.last_norm.weight)                         # (D,)
 
 
-def _rms_norm(x, gain):
-    """Porta a uno la media dei quadrati di ogni vettore, poi lo scala componente per componente (capitolo 10)."""
-    return x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt() * gain
-
-
-def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, progress=True):
+def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, n_heads=1, n_layers=1, progress=True):
     """Addestra un modello dall'inizio: pochi secondi su un core.
 
     Il finale pesa cinque volte un altro token. Il weight decay tiene piccole le matrici che portano il
@@ -94,6 +138,7 @@ def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, progress=True):
         seed: da dove parte il caso, sia per i pesi iniziali sia per le frasi.
         steps: quanti passi di AdamW.
         batch_size: quante frasi per passo.
+        n_heads, n_layers: la forma del modello.
         progress: se mostrare la barra di avanzamento.
 
     Returns:
@@ -101,9 +146,9 @@ def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, progress=True):
 
     Si usa nel capitolo 6.
     """
-    model, rng = ToyTransformer(seed=seed), random.Random(seed)
+    model, rng = ToyTransformer(n_heads=n_heads, n_layers=n_layers, seed=seed), random.Random(seed)
     pairs, _ = noun_pairs()
-    content = [model.Wv, model.Wo, model.Wout]
+    content = [model.Wout] + [linear.weight for layer in model.layers for linear in (layer.attention.Wv, layer.attention.Wo)]
     others = [p for p in model.parameters() if not any(p is c for c in content)]
     optimizer = torch.optim.AdamW([{"params": content, "weight_decay": 0.3},
                                    {"params": others, "weight_decay": 0.0}], lr=0.01)
@@ -138,7 +183,7 @@ def evaluate(model, *, sentences=2000):
     """Prova un modello su frasi con coppie di nomi mai viste in addestramento.
 
     Args:
-        model: un `ToyTransformer`.
+        model: un `ToyTransformer` con un layer e una head.
         sentences: quante frasi.
 
     Returns:
@@ -177,7 +222,9 @@ def load_model():
         Un `ToyTransformer` con i pesi di `load_weights`.
     """
     model = ToyTransformer()
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in load_weights().items()})
+    with torch.no_grad():
+        for name, value in load_weights().items():
+            getattr(model, name).copy_(torch.from_numpy(value))                       # si scrive attraverso la vista
     return model
 
 
@@ -252,7 +299,7 @@ def rms_norm(x, gain):
 
 def _save(model):
     """Scrive i pesi del modello nel pacchetto."""
-    save_file({name: p.detach().numpy() for name, p in model.named_parameters()}, WEIGHTS)
+    save_file({name: getattr(model, name).detach().contiguous().numpy() for name in NAMES}, WEIGHTS)
 
 
 def _spread(seeds):

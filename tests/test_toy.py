@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 from attnkit import toy
 from attnkit.language import EXAMPLE, VOCABULARY, batch, encode, noun_pairs
+from attnkit.masks import causal
+from attnkit.reference import multi_head_attention
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,73 @@ def test_the_command_that_prints_the_spread(monkeypatch, capsys):
     assert [line.split()[0] for line in lines] == ["seme", "0", "1", "min", "media", "max"]
     with pytest.raises(SystemExit):
         toy.main(["--semi", "0"])
+
+
+# più head, più layer, tagli -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("n_heads, n_layers", [(1, 1), (2, 1), (1, 3), (4, 2)])
+def test_more_heads_and_more_layers_like_the_reference(tokens, n_heads, n_layers):
+    model, tokens = toy.ToyTransformer(n_heads=n_heads, n_layers=n_layers, seed=2), tokens[:3, :5]
+    every = model.all_weights(tokens)
+    assert len(every) == n_layers and all(w.shape == (3, n_heads, 5, 5) for w in every)
+    array = lambda parameter: parameter.detach().numpy()
+    for b, row in enumerate(tokens):
+        x = array(model.embedding)[row] + array(model.position)[:5]
+        for layer, weights in zip(model.layers, every):
+            W = [array(m.weight).T for m in (layer.attention.Wq, layer.attention.Wk, layer.attention.Wv, layer.attention.Wo)]
+            update, expected = multi_head_attention(toy.rms_norm(x, array(layer.norm.weight)), *W, n_heads=n_heads, mask=causal(5))
+            np.testing.assert_allclose(array(weights[b]), expected, rtol=1e-10, atol=1e-12)
+            x = x + update
+        logits = toy.rms_norm(x, array(model.final_norm)) @ array(model.Wout)
+        np.testing.assert_allclose(array(model(row[None])[0]), logits, rtol=1e-10, atol=1e-10)
+
+
+def test_one_head_has_one_matrix_of_weights(model, tokens):
+    assert torch.equal(model.weights(tokens), model.all_weights(tokens)[0][:, 0])
+    with pytest.raises(ValueError, match="1 layer e 2 head: i loro pesi li dà all_weights"):
+        toy.ToyTransformer(n_heads=2).weights(tokens)
+    with pytest.raises(ValueError, match="Il modello ha 3 layer: i pesi di ciascuno"):
+        toy.ToyTransformer(n_layers=3).Wq
+    with pytest.raises(ValueError, match="d_model=8 non è divisibile per n_heads=3"):
+        toy.ToyTransformer(n_heads=3)
+
+
+def test_the_first_draws_do_not_depend_on_the_shape_of_the_model():
+    small, large = toy.ToyTransformer(seed=5), toy.ToyTransformer(n_heads=4, n_layers=2, seed=5)
+    assert torch.equal(small.Wq, large.layers[0].attention.Wq.weight.T)
+    assert not torch.equal(small.Wq, large.layers[1].attention.Wq.weight.T)
+
+
+def test_the_weights_are_written_as_they_were_read(model, tmp_path, monkeypatch):
+    shipped = toy.WEIGHTS.read_bytes()
+    monkeypatch.setattr(toy, "WEIGHTS", tmp_path / "toy.safetensors")
+    toy._save(model)
+    assert toy.WEIGHTS.read_bytes() == shipped
+
+
+def test_training_takes_the_steps_that_made_the_shipped_weights():
+    model, losses = toy.train(17, steps=3, progress=False)                 # numeri di quando il modello era scritto per esteso
+    np.testing.assert_allclose(losses, [3.991367906432, 3.787521222033, 3.651051699601], rtol=1e-9)
+    np.testing.assert_allclose(model.Wq.detach()[0, 0], 0.212781023234, rtol=1e-9)
+
+
+def test_a_larger_model_learns():
+    _, losses = toy.train(3, steps=60, n_heads=2, n_layers=2, progress=False)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_cutting_the_edge_to_the_right_noun_changes_the_answer(model):
+    tokens, agrees = map(torch.from_numpy, batch(200, noun_pairs()[1], random.Random(6)))
+    attention = model.layers[0].attention
+
+    def flipped(edge_of):
+        changed = []
+        for noun in (1, 4):                                                # le due posizioni con cui si concorda
+            sentences = tokens[agrees == noun]
+            with attention.cut(edges=[(0, 6, edge_of(noun))]):
+                changed += (model(sentences[:, :-1])[:, -1].argmax(-1) != sentences[:, -1]).tolist()
+        return sum(changed) / len(changed)
+
+    assert flipped(lambda noun: noun) > 0.5 and flipped(lambda noun: 5 - noun) < 0.02
+    with attention.cut(heads=[0]):
+        assert (model(tokens[:, :-1])[:, -1].argmax(-1) == tokens[:, -1]).double().mean() < 0.5

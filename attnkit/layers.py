@@ -1,0 +1,207 @@
+"""I layer: attenzione multi-head e RMSNorm, come moduli di torch.
+
+Con `n_kv_heads` lo stesso layer è multi-head attention (tante head di key quante di query), grouped-query
+(meno) o multi-query (una sola). Il calcolo è quello di `attnkit.attention`; qui ci sono le proiezioni, e
+un modo di tagliare archi e head per vedere a che cosa servono.
+"""
+
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from attnkit.attention import Causal, Full, Pattern, attention, attention_weights, partial_attention
+from attnkit.shapes import divides, positive_int
+
+
+class RMSNorm(nn.Module):
+    """Porta a uno la media dei quadrati di ogni vettore, poi lo scala componente per componente.
+
+    Args:
+        d: la larghezza dei vettori.
+        eps: si somma alla media dei quadrati, perché un vettore nullo resti nullo.
+
+    Fonte:
+        Zhang e Sennrich 2019, arXiv 1910.07467. Si costruisce nel capitolo 10.
+    """
+
+    def __init__(self, d, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(positive_int("d", d)))
+
+    def forward(self, x):
+        """x / √(media(x²) + eps) · weight, sull'ultimo asse: da (…, d) a (…, d)."""
+        if x.shape[-1:] != self.weight.shape:
+            raise ValueError(f"x: mi aspettavo l'ultimo asse largo {len(self.weight)}, ho trovato shape {tuple(x.shape)}")
+        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+
+    def extra_repr(self):
+        return f"{len(self.weight)}, eps={self.eps}"
+
+
+class MultiHeadAttention(nn.Module):
+    """Più head in parallelo: proiezioni, attenzione, concatenazione e Wo.
+
+    I pesi sono `nn.Linear`: `Wq.weight` ha shape (Hq·Dh, D), la trasposta della Wq delle formule.
+
+    Args:
+        d_model: la larghezza dei vettori, D.
+        n_heads: quante query head, Hq.
+        n_kv_heads: quante head di key e value, Hkv; None = quante le query head.
+        head_dim: la larghezza di una head, Dh; None = D / Hq.
+        bias: se le quattro proiezioni hanno un bias.
+        pattern: chi vede chi.
+        rope: le posizioni per rotazione; per ora solo None.
+
+    Raises:
+        ValueError: se le head non si dividono in parti uguali, o `pattern` non è un pattern.
+        NotImplementedError: se `rope` non è None.
+
+    Fonte:
+        Vaswani et al. 2017, arXiv 1706.03762, §3.2.2; Shazeer 2019, arXiv 1911.02150; Ainslie et al.
+        2023, arXiv 2305.13245. Si costruisce nei capitoli 5 e 7.
+    """
+
+    def __init__(self, d_model, n_heads, n_kv_heads=None, *, head_dim=None, bias=False, pattern=Causal(), rope=None):
+        super().__init__()
+        if rope is not None:
+            raise NotImplementedError("rope: le posizioni per rotazione non ci sono ancora, per ora solo None")
+        if not isinstance(pattern, Pattern):
+            raise ValueError(f"pattern: mi aspettavo un pattern, per esempio Causal(), ho trovato {pattern!r}")
+        self.d_model = positive_int("d_model", d_model)
+        self.n_heads = positive_int("n_heads", n_heads)
+        self.n_kv_heads = self.n_heads if n_kv_heads is None else positive_int("n_kv_heads", n_kv_heads)
+        divides("n_kv_heads", self.n_kv_heads, "n_heads", self.n_heads)
+        if head_dim is None:
+            head_dim = divides("n_heads", self.n_heads, "d_model", self.d_model)
+        self.head_dim = positive_int("head_dim", head_dim)
+        self.pattern = pattern
+        self.Wq = nn.Linear(self.d_model, self.n_heads * self.head_dim, bias)
+        self.Wk = nn.Linear(self.d_model, self.n_kv_heads * self.head_dim, bias)
+        self.Wv = nn.Linear(self.d_model, self.n_kv_heads * self.head_dim, bias)
+        self.Wo = nn.Linear(self.n_heads * self.head_dim, self.d_model, bias)
+        self._cut_edges, self._cut_heads = (), ()
+
+    def forward(self, x, cache=None):
+        """Da un vettore per token a un vettore per token.
+
+        Args:
+            x: shape (B, T, D).
+            cache: key e value dei token già visti; per ora solo None.
+
+        Returns:
+            Shape (B, T, D).
+
+        Raises:
+            ValueError: se `x` ha un'altra shape, o un taglio non sta in T token.
+            NotImplementedError: se `cache` non è None.
+        """
+        if cache is not None:
+            raise NotImplementedError("cache: la cache di key e value non c'è ancora, per ora solo None")
+        q, k, v = self._project(x)
+        if self._cut_edges:
+            heads, _ = partial_attention(q, k, v, mask=self._visible(x.shape[1], x.device))
+        else:
+            heads = attention(q, k, v, self.pattern)                       # (B, Hq, T, Dh)
+        if self._cut_heads:
+            heads = heads.index_fill(1, torch.tensor(self._cut_heads, device=x.device), 0.0)
+        return self.Wo(heads.transpose(1, 2).flatten(2))                   # (B, T, Hq·Dh) e poi (B, T, D)
+
+    def weights(self, x):
+        """I pesi di ogni head, scritti per esteso: chi guarda chi, e quanto.
+
+        Args:
+            x: shape (B, T, D).
+
+        Returns:
+            Shape (B, Hq, T, T). Gli archi tagliati valgono zero; una head tagliata ha i suoi pesi, ma non li usa.
+
+        Raises:
+            ValueError: come in `forward`.
+        """
+        q, k, _ = self._project(x)
+        return attention_weights(q, k, mask=self._visible(x.shape[1], x.device))
+
+    @contextmanager
+    def cut(self, *, edges=(), heads=()):
+        """Taglia archi e head finché dura il blocco `with`, per vedere che cosa cambia.
+
+        Un arco tagliato vale -inf prima della softmax: il suo peso va agli altri. Una head tagliata porta
+        zero a Wo. I tagli annidati si sommano.
+
+            with layer.cut(edges=[(0, 6, 1)], heads=[2]):      # head 0: la query 6 non vede più la key 1
+                output = model(tokens)
+
+        Args:
+            edges: terne (head, i, j), con `i` la posizione della query e `j` quella della key.
+            heads: indici di query head.
+
+        Raises:
+            ValueError: se una head non esiste o una posizione è negativa. Durante il blocco, se l'arco non
+                c'è: fuori dalla frase, o già invisibile per il pattern.
+        """
+        edges, heads = tuple(map(tuple, edges)), tuple(heads)
+        for edge in edges:
+            if len(edge) != 3 or min(edge) < 0 or edge[0] >= self.n_heads:
+                raise ValueError(f"edges: mi aspettavo terne (head, i, j) con head da 0 a {self.n_heads - 1}, ho trovato {edge}")
+        for head in heads:
+            if not 0 <= head < self.n_heads:
+                raise ValueError(f"heads: mi aspettavo indici da 0 a {self.n_heads - 1}, ho trovato {head}")
+        before = self._cut_edges, self._cut_heads
+        self._cut_edges, self._cut_heads = self._cut_edges + edges, self._cut_heads + heads
+        try:
+            yield self
+        finally:
+            self._cut_edges, self._cut_heads = before
+
+    @classmethod
+    def from_torch(cls, module, *, pattern=Full()):
+        """Lo stesso layer di un `nn.MultiheadAttention`, con una copia dei suoi pesi.
+
+        Args:
+            module: un `nn.MultiheadAttention`. Con `batch_first=False` vuole (T, B, D): qui è sempre (B, T, D).
+            pattern: chi vede chi. `Full()` perché quel modulo, senza `attn_mask`, vede tutto.
+
+        Returns:
+            Un `MultiHeadAttention` con le stesse uscite e gli stessi gradienti.
+
+        Raises:
+            ValueError: se il modulo usa dropout, key e value di altra larghezza o key aggiunte (`add_bias_kv`,
+                `add_zero_attn`).
+        """
+        if not isinstance(module, nn.MultiheadAttention):
+            raise ValueError(f"module: mi aspettavo un nn.MultiheadAttention, ho trovato {type(module).__name__}")
+        if module.in_proj_weight is None:
+            raise ValueError(f"module: mi aspettavo key e value larghi {module.embed_dim}, ho trovato kdim={module.kdim} e vdim={module.vdim}")
+        if module.bias_k is not None or module.add_zero_attn or module.dropout:
+            raise ValueError(f"module: non so imitare add_bias_kv={module.bias_k is not None}, "
+                             f"add_zero_attn={module.add_zero_attn}, dropout={module.dropout}")
+        bias = module.in_proj_bias is not None
+        layer = cls(module.embed_dim, module.num_heads, bias=bias, pattern=pattern).to(module.in_proj_weight)
+        weights = dict(zip("qkv", module.in_proj_weight.chunk(3)), o=module.out_proj.weight)           # quattro (D, D)
+        biases = dict(zip("qkv", module.in_proj_bias.chunk(3)), o=module.out_proj.bias) if bias else {}
+        layer.load_state_dict({f"W{name}.weight": weight for name, weight in weights.items()}
+                              | {f"W{name}.bias": value for name, value in biases.items()})
+        return layer.train(module.training)
+
+    def _project(self, x):
+        """Le proiezioni, divise in head: q (B, Hq, T, Dh), k e v (B, Hkv, T, Dh)."""
+        if x.dim() != 3 or x.shape[-1] != self.d_model:
+            raise ValueError(f"x: mi aspettavo shape (B, T, {self.d_model}), ho trovato {tuple(x.shape)}")
+        q, k, v = self.Wq(x), self.Wk(x), self.Wv(x)                       # (B, T, Hq·Dh), (B, T, Hkv·Dh) due volte
+        return tuple(t.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for t in (q, k, v))
+
+    def _visible(self, T, device):
+        """La maschera di ogni head, meno gli archi tagliati: (Hq, T, T)."""
+        pattern = self.pattern.mask(T, device=device)
+        mask = pattern.repeat(self.n_heads, 1, 1)
+        for head, i, j in self._cut_edges:
+            if i >= T or j >= T or not pattern[i, j]:
+                raise ValueError(f"edges: l'arco (head={head}, i={i}, j={j}) non c'è, con {self.pattern} e T={T}")
+            mask[head, i, j] = False
+        return mask
+
+    def extra_repr(self):
+        return f"{self.d_model}, n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, head_dim={self.head_dim}, pattern={self.pattern}"
