@@ -81,6 +81,20 @@ def masked_weights_by_hand(punteggi, maschera):
     return rows
 
 
+def causal_like(scores, mask):
+    return np.array(masked_weights_by_hand(scores, mask))
+
+
+def layer_from_torch(X, Wq, Wk, Wv, Wo, n_heads):
+    layer = torch.nn.MultiheadAttention(X.shape[1], n_heads, bias=False, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        layer.in_proj_weight.copy_(torch.from_numpy(np.concatenate([Wq.T, Wk.T, Wv.T])))
+        layer.out_proj.weight.copy_(torch.from_numpy(Wo.T))
+    x = torch.from_numpy(X)[None]
+    hidden = torch.ones(len(X), len(X)).triu(1).bool()
+    return layer(x, x, x, attn_mask=hidden, need_weights=False)[0][0].detach()
+
+
 def gradient_from_torch(pesi, V, g):
     scores = torch.from_numpy(np.log(pesi)).requires_grad_()
     (scores.softmax(-1) @ torch.from_numpy(V) @ torch.from_numpy(g)).backward()
@@ -121,6 +135,15 @@ def gradient_from_torch(pesi, V, g):
     ("4.6", lambda T, Dk, Dv: np.array([2 * Dk, 2 * Dv]) * T ** 2),
     ("4.7", lambda pesi, V, g: (np.diag(pesi) - np.outer(pesi, pesi)) @ V @ g),
     ("4.7", gradient_from_torch),
+    ("5.1", lambda X, n_heads: np.split(X, n_heads, axis=1)),
+    ("5.1", lambda X, n_heads: torch.from_numpy(X).view(len(X), n_heads, -1).transpose(0, 1)),
+    ("5.2", lambda uscite: np.concatenate(list(uscite), axis=1)),
+    ("5.2", lambda uscite: np.einsum("htd->thd", uscite).reshape(uscite.shape[1], -1)),
+    ("5.3", layer_from_torch),
+    ("5.4", lambda: {"parametri": "no", "larghezza di una head": "sì", "numero di tabelle": True, "FLOP dei punteggi": False, "memoria dei pesi": 1}),
+    ("5.5", lambda Q, K, maschere: np.stack([[causal_like(q @ k.T / np.sqrt(q.shape[1]), mask) for q, k in zip(Qb, Kb)]
+                                             for Qb, Kb, mask in zip(Q, K, maschere)])),
+    ("5.6", lambda: [16, 25.8 - 24.9]),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
 def test_right_answers_in_another_style_are_accepted(id, answer):
