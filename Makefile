@@ -21,7 +21,7 @@ aiuto:
 	@echo "Per chi scrive:"
 	@echo "make notebook     riesegue e normalizza tutti i notebook"
 	@echo "make immagini     ridisegna le figure di images/ e l'anteprima del sito"
-	@echo "make pesi         riaddestra il modello d'esempio e ne salva i pesi"
+	@echo "make pesi         riaddestra i modelli del corso e ne salva i pesi"
 	@echo "make repository URL=https://github.com/nome/repository"
 	@echo "                  scrive l'indirizzo del corso in _config.yml e nei notebook"
 	@echo "make pulisci      toglie il sito costruito"
