@@ -15,14 +15,19 @@ import numpy as np
 from matplotlib.image import imread
 
 from attnkit import plots
-from attnkit.toy import load_weights, trace
+from attnkit.language import ECHO_VOCABULARY, encode
+from attnkit.masks import causal
+from attnkit.reference import attention
+from attnkit.toy import load_echoes, load_weights, rms_norm, trace
 
 IMMAGINI = Path(__file__).resolve().parent.parent / "images"
+SEME = 15                                                     # il modello con due head del capitolo 5
 
 
 def figure() -> dict:
     """Ogni nome degli appunti con la sua figura."""
     esempio, pesi = trace(), load_weights()
+    eco = due_head("la gatta insegue il topo indietro")
     return {
         "self-attention-1.png": plots.self_attention(esempio),
         "q-k-v.png": plots.q_k_v(esempio, (pesi["Wq"], pesi["Wk"], pesi["Wv"])),
@@ -30,7 +35,17 @@ def figure() -> dict:
         "relevance.png": plots.relevance(esempio),
         "values.png": plots.values(esempio.tokens, esempio.weights[-1], esempio.V),
         "weighted.png": plots.weighted(esempio.tokens, esempio.weights[-1], esempio.V),
+        "combining.png": plots.combining(*eco),
     }
+
+
+def due_head(frase: str) -> tuple:
+    """I token di un'eco e, per ogni head, i pesi, l'uscita e l'aggiunta dell'ultimo token."""
+    p, token = load_echoes(2)[SEME].arrays(), frase.split()
+    x = p["embedding"][encode(token, ECHO_VOCABULARY)] + p["position"][:len(token)]
+    q, k, v = ((rms_norm(x, p["norm"]) @ p[nome]).reshape(len(token), 2, 4).transpose(1, 0, 2) for nome in ("Wq", "Wk", "Wv"))
+    uscite, pesi = attention(q, k, v, mask=causal(len(token)))
+    return token, pesi[:, -1], uscite[:, -1], (uscite @ p["Wo"].reshape(2, 4, 8))[:, -1]
 
 
 def differenza(primo: bytes, secondo: bytes) -> float:

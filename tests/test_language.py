@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from attnkit.language import (ARTICLES, ENDINGS, EXAMPLE, FORM, NEUTRAL, STEMS, VERBS, VOCABULARY, batch, encode,
-                              noun_pairs, sample, split_words)
+from attnkit.language import (ADVERBS, ANIMALS, ARTICLES, ENDINGS, EXAMPLE, FORM, ECHO_VOCABULARY, LONG_VOCABULARY, NEUTRAL, STEMS,
+                              VERBS, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs, sample, split_words)
 
 SUBJECT_STEMS, OBJECT_STEMS = STEMS[1], STEMS[4]
 
@@ -64,3 +64,35 @@ def test_a_batch_is_reproducible():
     again, _ = batch(5, pairs, random.Random(3))
     assert tokens.shape == (5, 8) and agrees.shape == (5,)
     np.testing.assert_array_equal(tokens, again)
+
+
+def test_every_echo_repeats_the_two_nouns_in_the_order_asked():
+    every = echo_sentences()
+    assert every.shape == (12 * 11 * 4 * 2 * 9, 7) and len(np.unique(every[:, :6], axis=0)) == len(every)
+    assert len(ANIMALS) == len(set(ANIMALS)) == 12 and len(ECHO_VOCABULARY) == len(set(ECHO_VOCABULARY))
+    for row in every[::37]:
+        first, subject, verb, second, object_, order, answer = (ECHO_VOCABULARY[i] for i in row)
+        assert answer == (f"{subject}·{object_}" if order == "avanti" else f"{object_}·{subject}") and verb in VERBS["s"]
+        assert first in (ARTICLES[FORM[subject]], *NEUTRAL["s"]) and second in (ARTICLES[FORM[object_]], *NEUTRAL["s"])
+
+
+@pytest.mark.parametrize("adverbs", [0, 1, 4])
+def test_a_long_sentence_is_a_sentence_with_adverbs(adverbs):
+    pairs = noun_pairs()[0]
+    tokens, agrees = long_batch(50, pairs, random.Random(2), adverbs=adverbs)
+    assert tokens.shape == (50, 8 + adverbs) and len(ADVERBS) == 8
+    for row, place in zip(tokens, agrees):
+        words = [LONG_VOCABULARY[i] for i in row]
+        plain = [word for word in words if word not in ADVERBS]
+        assert len(plain) == 8 and words[-1] == ENDINGS[FORM[words[place]]]
+        assert words[place] == plain[1 if plain[6] in SUBJECT_STEMS else 4]
+        det, noun, verb, det2, noun2 = (words.index(word) for word in plain[:5]) if len(set(plain[:5])) == 5 else (0, 1, 2, 3, 4)
+        assert noun == det + 1 and noun2 == det2 + 1 or len(set(plain[:5])) < 5      # mai un avverbio fra determinante e nome
+        assert words[-2] == plain[6]
+
+
+def test_a_word_unknown_to_one_vocabulary_may_belong_to_another():
+    assert split_words("oggi la gatta insegue", LONG_VOCABULARY) == ["oggi", "la", "gatta", "insegue"]
+    with pytest.raises(ValueError, match="'oggi'"):
+        split_words("oggi la gatta")
+    assert LONG_VOCABULARY[encode(["oggi"], LONG_VOCABULARY)[0]] == "oggi"

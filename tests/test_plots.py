@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
@@ -11,6 +12,7 @@ from matplotlib.transforms import Affine2D
 import immagini
 from attnkit import plots
 from attnkit.plots import combinazione, tela
+from attnkit.language import ECHO_VOCABULARY, encode
 from attnkit.masks import causal
 from attnkit.reference import attention_scores, softmax
 from attnkit.toy import load_weights, trace
@@ -40,12 +42,18 @@ def figures():
             example.tokens, example.weights[-1], example.weights[-1] * np.linalg.norm(example.V, axis=1), example.tokens[-1]),
         "push": plots.push(["x", *example.tokens], [-29.2, -0.3, 37.2, 0.01, 0.1, -0.01, 0.1, 0.5], 8.4),
         "cost": plots.cost(T, 100 * T, T ** 2, 10 * T, T ** 2, crossing=100),
+        "split_heads": plots.split_heads(example.tokens[:6], OWNERS, OWNERS.reshape(6, 3, 2).transpose(1, 0, 2), OWNERS.reshape(3, 6, 2)),
+        "combining": plots.combining(*immagini.due_head("la gatta insegue il topo avanti")),
+        "head_tables": plots.head_tables(example.tokens, [example.weights] * 4, ["a", "b", "c", "d"], marked=[(3, 6, 1)]),
+        "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }
 
 
+OWNERS = np.repeat(np.arange(6)[:, None], 6, axis=1)
 T = 2 ** np.arange(5, 13)
 NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
-         "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost"]
+         "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost",
+         "split_heads", "combining", "head_tables", "seeds"]
 
 
 def broken_masks(example):
@@ -169,3 +177,20 @@ def test_the_images_of_the_notes_are_current(tmp_path, monkeypatch):
     (tmp_path / "enriched.png").write_bytes((tmp_path / "q-k-v.png").read_bytes())
     (tmp_path / "di-troppo.png").write_bytes(b"")
     assert immagini.non_aggiornate() == ["di-troppo.png", "enriched.png"] and immagini.main(["--verifica"]) == 1
+
+
+def test_the_split_figure_counts_what_is_out_of_place():
+    right, direct = OWNERS.reshape(6, 3, 2).transpose(1, 0, 2), OWNERS.reshape(3, 6, 2)
+    assert "14 righe su 18 contengono altri token." in plots.split_heads(list("abcdef"), OWNERS, right, direct).alt
+    assert "0 righe su 18" in plots.split_heads(list("abcdef"), OWNERS, right, right).alt
+
+
+def test_the_figure_of_the_heads_is_the_model():
+    from attnkit.toy import load_echoes
+    tokens, weights, heads, updates = immagini.due_head("la gatta insegue il topo indietro")
+    model = load_echoes(2)[immagini.SEME]
+    numbers = torch.from_numpy(encode(tokens, ECHO_VOCABULARY))[None]
+    np.testing.assert_allclose(weights, model.all_weights(numbers)[0][0, :, -1].detach(), atol=1e-12)
+    x = model._embed(numbers)
+    np.testing.assert_allclose(updates.sum(0), (model.layers[0](x) - x)[0, -1].detach(), atol=1e-12)
+    assert heads.shape == (2, 4)

@@ -8,9 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from attnkit import toy
-from attnkit.language import EXAMPLE, VOCABULARY, batch, encode, noun_pairs
+from attnkit.attention import Full
+from attnkit.language import EXAMPLE, ECHO_VOCABULARY, LONG_VOCABULARY, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs
 from attnkit.masks import causal
 from attnkit.reference import multi_head_attention
+from attnkit.toy import __main__ as command
+from attnkit.toy import archivio
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,8 @@ def test_the_shipped_model_solves_unseen_pairs(model):
 
 
 def test_the_shipped_weights_are_small_and_not_pickled():
-    assert toy.WEIGHTS.suffix == ".safetensors" and toy.WEIGHTS.stat().st_size < 20_000
+    assert {path.suffix for path in archivio.DATA.iterdir()} == {".safetensors"}
+    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 600_000
     shapes = {name: value.shape for name, value in toy.load_weights().items()}
     assert shapes == {"embedding": (49, 8), "position": (7, 8), "norm": (8,), "Wq": (8, 8), "Wk": (8, 8), "Wv": (8, 8),
                       "Wo": (8, 8), "final_norm": (8,), "Wout": (8, 49)}
@@ -92,25 +96,41 @@ def test_training_learns_and_repeats(tmp_path, monkeypatch, capsys):
     assert not torch.equal(other.Wq, first.Wq)
 
 
+def few_steps(monkeypatch, *names):
+    """Il comando, con pochi passi al posto di migliaia."""
+    for name in names:
+        whole = getattr(command, name)
+        monkeypatch.setattr(command, name, lambda *args, whole=whole, **options: whole(*args, **options | {"steps": 3, "progress": False}))
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    assert torch.get_num_threads() == threads
+
+
 def test_the_command_that_regenerates_the_weights(tmp_path, monkeypatch, capsys):
-    trained = toy.train
-    monkeypatch.setattr(toy, "train", lambda seed: trained(seed, steps=5, progress=False))
-    monkeypatch.setattr(toy, "WEIGHTS", tmp_path / "toy.safetensors")
-    toy.main([])
-    assert {name: v.shape for name, v in toy.load_weights().items()}["Wout"] == (8, 49)
-    assert "Pesi scritti" in capsys.readouterr().out
+    few_steps(monkeypatch, "train", "learn_long", "learn_echo")
+    monkeypatch.setattr(command, "SEEDS", 2)
+    shipped = {path.name: archivio._read(path.stem) for path in archivio.DATA.iterdir()}
+    monkeypatch.setattr(archivio, "DATA", tmp_path)
+    command.main([])
+    assert "Pesi scritti in toy-due-layer-posti.safetensors" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == set(shipped)
+    for name, (arrays, n_heads, vocabulary) in shipped.items():            # gli stessi nomi, le stesse shape: cambiano solo i numeri
+        new, new_heads, new_vocabulary = archivio._read(name.removesuffix(".safetensors"))
+        assert (n_heads, vocabulary) == (new_heads, new_vocabulary)
+        seeds = 1 if "eco" in name else 0                                  # il primo asse conta i semi, e qui sono meno
+        assert {key: (value.shape[seeds:], value.dtype) for key, value in arrays.items()} == {key: (value.shape[seeds:], value.dtype) for key, value in new.items()}
+    assert [model.layers[0].attention.n_heads for model in toy.load_echoes(2)] == [2, 2]
+    with pytest.raises(SystemExit):
+        command.main(["gatto"])
 
 
 def test_the_command_that_prints_the_spread(monkeypatch, capsys):
-    trained = toy.train
-    monkeypatch.setattr(toy, "train", lambda seed, progress: trained(seed, steps=3, progress=progress))
-    threads = torch.get_num_threads()
-    toy.main(["--semi", "2"])
-    torch.set_num_threads(threads)
+    few_steps(monkeypatch, "train")
+    command.main(["--semi", "2"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["seme", "0", "1", "min", "media", "max"]
     with pytest.raises(SystemExit):
-        toy.main(["--semi", "0"])
+        command.main(["--semi", "0"])
 
 
 # più head, più layer, tagli -------------------------------------------------------------------------
@@ -148,11 +168,9 @@ def test_the_first_draws_do_not_depend_on_the_shape_of_the_model():
     assert not torch.equal(small.Wq, large.layers[1].attention.Wq.weight.T)
 
 
-def test_the_weights_are_written_as_they_were_read(model, tmp_path, monkeypatch):
-    shipped = toy.WEIGHTS.read_bytes()
-    monkeypatch.setattr(toy, "WEIGHTS", tmp_path / "toy.safetensors")
-    toy._save(model)
-    assert toy.WEIGHTS.read_bytes() == shipped
+def test_the_weights_are_written_as_they_were_read(model, tmp_path):
+    toy.save(model.arrays(), tmp_path / "toy.safetensors", n_heads=1)
+    assert (tmp_path / "toy.safetensors").read_bytes() == (archivio.DATA / "toy.safetensors").read_bytes()
 
 
 def test_training_takes_the_steps_that_made_the_shipped_weights():
@@ -181,3 +199,62 @@ def test_cutting_the_edge_to_the_right_noun_changes_the_answer(model):
     assert flipped(lambda noun: noun) > 0.5 and flipped(lambda noun: 5 - noun) < 0.02
     with attention.cut(heads=[0]):
         assert (model(tokens[:, :-1])[:, -1].argmax(-1) == tokens[:, -1]).double().mean() < 0.5
+
+
+# gli altri modelli spediti --------------------------------------------------------------------------
+
+def test_two_heads_of_the_same_total_width_do_better_than_one():
+    every = echo_sentences()
+    one, two = ([toy.accuracy(model, every) for model in toy.load_echoes(n_heads)] for n_heads in (1, 2))
+    assert len(one) == len(two) == 20 and max(one) < 0.99 and sum(value == 1 for value in two) == 19
+    with pytest.raises(ValueError, match="mi aspettavo 1 o 2, ho trovato 3"):
+        toy.load_echoes(3)
+
+
+def test_the_model_without_norms_answers_well_and_looks_elsewhere():
+    result = toy.evaluate(toy.load("toy-senza-norme"))
+    assert result.accuracy > 0.99 and result.topo < 0.01
+
+
+def test_without_positions_longer_sentences_are_understood():
+    without, placed = toy.load("toy-due-layer"), toy.load("toy-due-layer-posti")
+    short, long = (long_batch(500, noun_pairs()[1], random.Random(1), adverbs=n)[0] for n in (2, 10))
+    assert min(toy.accuracy(model, short) for model in (without, placed)) > 0.99
+    assert toy.accuracy(without, long) > 0.99 and toy.accuracy(placed, long) < 0.8
+    with pytest.raises(ValueError, match="T almeno 1, ho trovato"):
+        without(torch.zeros((1, 0), dtype=torch.long))
+
+
+@pytest.mark.parametrize("name", [*archivio.SHIPPED, "toy-eco-1", "toy-eco-2"])
+def test_a_shipped_file_says_what_it_knows(name):
+    arrays, n_heads, vocabulary = archivio._read(name)
+    assert arrays["embedding"].shape[-2] == arrays["Wout"].shape[-1] == len(vocabulary) and n_heads in (1, 2)
+    assert vocabulary == (ECHO_VOCABULARY if "eco" in name else LONG_VOCABULARY if "due" in name else VOCABULARY)
+    with pytest.raises(ValueError, match="ho trovato 'gatto'"):
+        toy.load("gatto")
+
+
+@pytest.mark.parametrize("shape", [{}, dict(positions=False), dict(norm=False), dict(n_layers=2, n_heads=4, positions=False)])
+def test_a_copied_model_is_the_same_model(tokens, shape):
+    first, second = toy.ToyTransformer(seed=1, **shape), toy.ToyTransformer(seed=2, **shape)
+    assert not torch.equal(first(tokens), second(tokens))
+    assert torch.equal(second.copy_from(first.arrays())(tokens), first(tokens))
+    with pytest.raises(ValueError, match="Mi aspettavo i pesi embedding, .* ho trovato Wout$"):
+        first.copy_from({"Wout": first.Wout})
+    with pytest.raises(ValueError, match=r"embedding: mi aspettavo shape \(49, 8\), ho trovato \(1, 8\)"):
+        first.copy_from(first.arrays() | {"embedding": np.zeros((1, 8))})
+
+
+def test_a_pattern_and_no_positions_change_what_the_model_sees(tokens):
+    blind = toy.ToyTransformer(pattern=Full(), positions=False)
+    order = torch.randperm(7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(blind(tokens[:, order]), blind(tokens)[:, order], rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(toy.ToyTransformer(positions=False)(tokens[:, order]), toy.ToyTransformer(positions=False)(tokens)[:, order])
+    assert (blind.weights(tokens)[:, 0, 1:] > 0).all()
+
+
+def test_learning_can_be_watched():
+    seen = []
+    model, losses = toy.train(3, steps=4, progress=False, watch=lambda step, model: seen.append((step, model.Wq[0, 0].item())))
+    assert [step for step, _ in seen] == [0, 1, 2, 3, 4] and len({value for _, value in seen}) == 5
+    assert len(losses) == 4 and seen[-1][1] == model.Wq[0, 0].item()

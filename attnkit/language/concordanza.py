@@ -11,6 +11,7 @@ nascondono il genere (`ogni`, `qualche`, `tre`, `dieci`), così è il nome a por
 delle coppie di nomi, compresa quella dell'esempio, è tenuto da parte per la prova.
 """
 
+import functools
 import itertools
 import random
 
@@ -33,17 +34,23 @@ VOCABULARY = tuple(sorted({"perché", *ENDINGS.values(), *ARTICLES.values(), *it
 EXAMPLE = "la gatta insegue il topo perché affamat-"
 
 FORM = {noun: form for form, nouns in NOUNS.items() for noun in nouns}
-_INDEX = {word: i for i, word in enumerate(VOCABULARY)}
 
 
-def split_words(sentence):
+@functools.cache
+def _places(vocabulary):
+    """Il numero di ogni token: si conta una volta sola per vocabolario."""
+    return {word: i for i, word in enumerate(vocabulary)}
+
+
+def split_words(sentence, vocabulary=VOCABULARY):
     """Spezza una frase nei token della mini-lingua: `affamata` diventa `affamat-` e `-a`.
 
     Args:
         sentence: parole separate da spazi; maiuscole e minuscole si equivalgono.
+        vocabulary: i token che si conoscono.
 
     Returns:
-        Una lista di token, tutti in `VOCABULARY`.
+        Una lista di token, tutti in `vocabulary`.
 
     Raises:
         ValueError: se la frase è vuota o contiene una parola che la mini-lingua non conosce.
@@ -54,18 +61,19 @@ def split_words(sentence):
         raise ValueError(f"Mi aspettavo una frase di almeno una parola, ho trovato {sentence!r}")
     tokens = []
     for word in sentence.lower().split():
-        pieces = [word] if word in _INDEX else [word[:-1] + "-", "-" + word[-1]]
-        if not all(piece in _INDEX for piece in pieces):
+        pieces = [word] if word in vocabulary else [word[:-1] + "-", "-" + word[-1]]
+        if not all(piece in vocabulary for piece in pieces):
             raise ValueError(f"La mini-lingua non conosce la parola {word!r}; le parole che conosce sono in VOCABULARY")
         tokens += pieces
     return tokens
 
 
-def encode(tokens):
+def encode(tokens, vocabulary=VOCABULARY):
     """Il numero di ciascun token nel vocabolario.
 
     Args:
         tokens: una lista di token, come la dà `split_words`.
+        vocabulary: i token che si conoscono.
 
     Returns:
         Array di interi, shape (T,).
@@ -75,10 +83,11 @@ def encode(tokens):
 
     Si usa dal capitolo 2.
     """
-    unknown = [token for token in tokens if token not in _INDEX]
+    places = _places(vocabulary)
+    unknown = [token for token in tokens if token not in places]
     if unknown:
         raise ValueError(f"Token fuori dal vocabolario: {', '.join(map(repr, unknown))}")
-    return np.array([_INDEX[token] for token in tokens], dtype=np.int64)
+    return np.array([places[token] for token in tokens], dtype=np.int64)
 
 
 def noun_pairs():
