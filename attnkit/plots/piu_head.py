@@ -137,7 +137,7 @@ def head_tables(tokens, tables, titles, *, marked=(), columns=2):
     block = T * ch + 1.22
     last = "; ".join(f"{title}: «{tokens[-1]}» dà {percent(table[-1].max())} a «{tokens[int(table[-1].argmax())]}»" for title, table in zip(titles, tables))
     figure, axes = canvas(7.2, rows * block + 0.14, (
-        f"{len(tables)} tabelle di pesi, {T} per {T}, più scure dove il peso è più grande. {last}."
+        f"Tabelle di pesi di {len(tables)} head, {T} per {T}, più scure dove il peso è più grande. {last}."
         + (" Sono incorniciate: " + "; ".join(f"«{tokens[i]}» che guarda «{tokens[j]}», {percent(tables[k][i, j])}" for k, i, j in marked) + "." if len(marked) else "")))
     for k, (table, title) in enumerate(zip(tables, titles)):
         x, y = 0.92 + (k % columns) * (7.2 / columns), (k // columns) * block + 1.06
