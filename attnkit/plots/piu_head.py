@@ -81,7 +81,7 @@ def combining(tokens, weights, heads, updates, current=-1):
     seen = "; ".join(f"la {h + 1} dà {percent(row[top])} a «{tokens[top]}»" for h, (row, top) in enumerate(zip(weights, tops)))
     figure, axes = canvas(7.2, 5.3, (
         f"In alto le {H} head, ciascuna con la propria riga di pesi da «{tokens[current]}»: {seen}. Sotto ogni head la sua uscita, {Dh} numeri; poi le uscite affiancate "
-        f"in una riga di {H * Dh}, che W_O trasforma in {D} numeri: sono la somma di ciò che porta ogni head."))
+        f"in una riga di {H * Dh}, che la matrice di uscita trasforma in {D} numeri: sono la somma di ciò che porta ogni head."))
     row, y0, bar, cell = 0.25, 0.72, 1.15, 0.25
     step = 2.9
     below = y0 + T * row
