@@ -101,6 +101,28 @@ def gradient_from_torch(pesi, V, g):
     return scores.grad
 
 
+def step_from_torch(logit, bersaglio, lr):
+    logits = torch.tensor(logit, requires_grad=True)
+    torch.nn.functional.cross_entropy(logits[None], torch.tensor([bersaglio])).backward()
+    return logits.detach() - lr * logits.grad
+
+
+def heads_one_by_one(Q, K, V, Wo, tolta):
+    H, T, Dh = V.shape
+    total = np.zeros((T, Wo.shape[1]))
+    for h in range(H):
+        if h != tolta:
+            weights = np.array(causal_weights_by_hand(Q[h] @ K[h].T / math.sqrt(Dh)))
+            total += weights @ V[h] @ Wo[h * Dh:(h + 1) * Dh]
+    return total
+
+
+def edge_cut(T, i, j):
+    mask = torch.ones(T, T).tril().bool()
+    mask[i, j] = False
+    return mask
+
+
 @pytest.mark.parametrize("id, answer", [
     ("1.4", lambda pesi: np.array([divmod(int((pesi - 2 * np.eye(len(pesi))).argmax()), len(pesi))]).ravel()),
     ("1.5", lambda pesi, V: [sum((p * v) ** 2 for v in row) ** 0.5 for p, row in zip(pesi, V)]),
@@ -140,10 +162,19 @@ def gradient_from_torch(pesi, V, g):
     ("5.2", lambda uscite: np.concatenate(list(uscite), axis=1)),
     ("5.2", lambda uscite: np.einsum("htd->thd", uscite).reshape(uscite.shape[1], -1)),
     ("5.3", layer_from_torch),
-    ("5.4", lambda: {"parametri": "no", "larghezza di una head": "sì", "numero di tabelle": True, "FLOP dei punteggi": False, "memoria dei pesi": 1}),
-    ("5.5", lambda Q, K, maschere: np.stack([[causal_like(q @ k.T / np.sqrt(q.shape[1]), mask) for q, k in zip(Qb, Kb)]
+    ("5.5", lambda: {"parametri": "no", "larghezza di una head": "sì", "numero di tabelle": True, "FLOP dei punteggi": False, "memoria dei pesi": 1}),
+    ("5.4", lambda Q, K, maschere: np.stack([[causal_like(q @ k.T / np.sqrt(q.shape[1]), mask) for q, k in zip(Qb, Kb)]
                                              for Qb, Kb, mask in zip(Q, K, maschere)])),
     ("5.6", lambda: [16, 25.8 - 24.9]),
+    ("6.1", lambda logit, token: torch.nn.functional.cross_entropy(torch.from_numpy(logit), torch.from_numpy(token[1:]))),
+    ("6.1", lambda logit, token: sum(math.log(sum(math.exp(s) for s in row)) - row[t] for row, t in zip(logit, token[1:])) / len(logit)),
+    ("6.2", step_from_torch),
+    ("6.3", lambda frasi: [[row[:-1] for row in frasi.tolist()], [row[1:] for row in frasi.tolist()]]),
+    ("6.4", lambda: {"toy: taglio gatta": "sì", "toy: taglio topo": "no", "senza norme: taglio perché": True, "senza norme: taglio topo": 0,
+                     "senza norme: topo diventa rana": 1}),
+    ("6.5", heads_one_by_one),
+    ("6.6", lambda Q, K, V, i, j: torch.nn.functional.scaled_dot_product_attention(*(torch.from_numpy(x) for x in (Q, K, V)), attn_mask=edge_cut(len(Q), i, j))),
+    ("6.7", lambda E, W, s: (np.concatenate([E, E[[s]]]), np.insert(W, W.shape[1], W[:, s], axis=1))),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
 def test_right_answers_in_another_style_are_accepted(id, answer):
@@ -190,3 +221,28 @@ def test_the_heart_of_the_course_has_enough_to_practise(chapter, wanted):
     exercises = [exercise for id, exercise in EXERCISES.items() if id.split(".")[0] == chapter]
     assert len(exercises) >= wanted
     assert len({item.name for exercise in exercises for item in exercise.misconceptions}) >= 16
+
+
+def test_the_interventions_of_6_4_are_those_of_the_models():
+    from attnkit.language import VOCABULARY, encode
+    from attnkit.toy import load
+
+    def answer(model, sentence, cut=None):
+        numbers = torch.from_numpy(encode(sentence.split()))[None]
+        with model.layers[0].attention.cut(edges=[] if cut is None else [(0, 6, cut)]):
+            return VOCABULARY[int(model(numbers)[0, -1].argmax())]
+
+    toy, bare = load("toy"), load("toy-senza-norme")
+    hungry, tasty = (f"la gatta insegue il topo perché {stem}" for stem in ("affamat-", "appetitos-"))
+    assert answer(toy, hungry) == "-a" and answer(bare, tasty) == "-o"
+    found = {"toy: taglio gatta": answer(toy, hungry, 1) != "-a", "toy: taglio topo": answer(toy, hungry, 4) != "-a",
+             "senza norme: taglio perché": answer(bare, tasty, 5) != "-o", "senza norme: taglio topo": answer(bare, tasty, 4) != "-o",
+             "senza norme: topo diventa rana": answer(bare, tasty.replace("il topo", "la rana")) != "-o"}
+    assert check("6.4", found).passed
+
+
+@pytest.mark.parametrize("wrong, says", [
+    (lambda X, Wq, Wk, Wv, Wo, n_heads: X, "il primo token vede solo sé stesso"),
+])
+def test_a_wrong_layer_is_told_what_fails_first(wrong, says):
+    assert says in check("5.3", wrong).message

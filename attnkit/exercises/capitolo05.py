@@ -40,18 +40,33 @@ def layer(X, Wq, Wk, Wv, Wo, n_heads):
     return multi_head_attention(X, Wq, Wk, Wv, Wo, n_heads=n_heads, mask=causal(len(X)))[0]
 
 
-def _layer(divide=split, join=merge, scale=None, mask=True, axis=-1, project=True, heads=None):
+def _layer(divide=split, join=merge, scale=None, mask="prima", axis=-1, project=True, heads=None, add=None, swap=False, diagonal=0):
     """Lo stesso layer, con un passo sostituito da uno sbagliato."""
     def wrong(X, Wq, Wk, Wv, Wo, n_heads):
         n = n_heads if heads is None else heads
         Q, K, V = (divide(X @ W, n) for W in (Wq, Wk, Wv))
+        if swap:
+            Q, K = K, Q
         width = K.shape[-1] if scale is None else scale(X, K)
         scores = Q @ K.swapaxes(-1, -2) / np.sqrt(width)
-        if mask:
-            scores = np.where(causal(len(X)), scores, -np.inf)
-        output = join(softmax(scores, axis=axis) @ V)
-        return output @ Wo if project else output
+        visible = np.tri(len(X), k=diagonal, dtype=bool)
+        if mask == "prima":
+            scores = np.where(visible, scores, -np.inf)
+        if mask == "zero":
+            scores = np.where(visible, scores, 0)
+        weights = softmax(scores, axis=axis)
+        output = join((np.where(visible, weights, 0) if mask == "dopo" else weights) @ V)
+        output = output @ Wo if project else output
+        return output if add is None else output + add(X)
     return wrong
+
+
+def _first_token_alone(arguments, output):
+    """Il primo token vede solo sé stesso: la sua riga si calcola senza attenzione."""
+    X, _, _, Wv, Wo, _ = arguments
+    if np.allclose(output[0], X[0] @ Wv @ Wo, atol=1e-5):
+        return None
+    return "Guarda la riga 0: il primo token vede solo sé stesso, con peso 1, e dovrebbe uscirne `X[0] @ Wv @ Wo`. Controlla la maschera, l'asse della softmax, Wv e Wo."
 
 
 def _doubled(parameters, width, tables, flops, memory):
@@ -76,11 +91,26 @@ def batch_weights(Q, K, maschere):
     return softmax(np.where(maschere[:, None], scores, -np.inf))
 
 
-def _batch_weights(place):
+def _batch_weights(place, scale=True, before=True):
     def wrong(Q, K, maschere):
-        scores = Q @ K.swapaxes(-1, -2) / np.sqrt(K.shape[-1])
-        return softmax(np.where(place(maschere), scores, -np.inf))
+        scores = Q @ K.swapaxes(-1, -2) / (np.sqrt(K.shape[-1]) if scale else 1)
+        visible = np.broadcast_to(place(maschere, Q.shape[1]), scores.shape)
+        return softmax(np.where(visible, scores, -np.inf)) if before else np.where(visible, softmax(scores), 0)
     return wrong
+
+
+def _rows_sum_to_one(arguments, output):
+    """Ogni query ha almeno una key visibile: la sua riga somma a uno."""
+    worst = np.abs(output.sum(axis=-1) - 1).max()
+    return None if worst < 1e-4 else "Ci sono righe che non sommano a uno: la maschera va messa prima della softmax, con −inf, e la softmax corre sull'ultimo asse."
+
+
+def _no_weight_where_hidden(arguments, output):
+    """Ciò che la maschera di una frase nasconde non riceve peso in quella frase."""
+    worst = np.where(arguments[2][:, None], 0, np.abs(output)).max()
+    if worst < 1e-6:
+        return None
+    return f"Un token nascosto riceve {worst:.3g} di peso".replace(".", ",") + ": dovrebbe ricevere zero. L'asse della maschera è quello giusto?"
 
 
 EXERCISES = (
@@ -94,6 +124,12 @@ EXERCISES = (
                           "`reshape(T, n_heads, Dh)`, che spezza le colonne; poi si scambiano i primi due assi."),
             Misconception("assi non scambiati", lambda X, n_heads: X.reshape(len(X), n_heads, -1),
                           "Le colonne sono divise bene. Ma l'asse delle head dev'essere il primo: manca `transpose(1, 0, 2)`."),
+            Misconception("trasposta prima del reshape", lambda X, n_heads: X.T.reshape(n_heads, len(X), -1),
+                          "Hai trasposto X e poi usato `reshape`: i numeri si rileggono per colonna, e i token si mescolano. Prima si spezzano le colonne, poi si scambiano gli assi."),
+            Misconception("pezzi larghi n_heads", lambda X, n_heads: X.reshape(len(X), -1, n_heads).transpose(1, 0, 2),
+                          "Hai fatto pezzi larghi `n_heads`: i pezzi devono essere *tanti* quanti `n_heads`, e larghi D / n_heads."),
+            Misconception("head in ordine inverso", lambda X, n_heads: split(X, n_heads)[::-1],
+                          "Le head sono in ordine inverso: la prima prende le prime colonne."),
             Misconception("colonne alternate", lambda X, n_heads: X.reshape(len(X), -1, n_heads).transpose(2, 0, 1),
                           "Hai dato a ogni head una colonna ogni `n_heads`. Qui ogni head prende colonne consecutive."),
             Misconception("divise le righe", lambda X, n_heads: np.stack([X[:, :X.shape[1] // n_heads]] * n_heads),
@@ -112,6 +148,10 @@ EXERCISES = (
         misconceptions=(
             Misconception("reshape senza trasposta", lambda uscite: uscite.reshape(uscite.shape[1], -1),
                           "`reshape` rilegge i numeri in fila: la prima riga si riempie con la prima head di più token. Prima si porta davanti l'asse dei token, poi si uniscono gli ultimi due."),
+            Misconception("assi non uniti", lambda uscite: uscite.transpose(1, 0, 2),
+                          "Gli assi sono al posto giusto: resta da unire gli ultimi due con `reshape(T, H * Dh)`."),
+            Misconception("tutti gli assi uniti", lambda uscite: uscite.transpose(1, 0, 2).reshape(-1),
+                          "Hai unito tutti gli assi: quello dei token resta, una riga per ciascuno."),
             Misconception("head mediate", lambda uscite: uscite.mean(axis=0),
                           "Hai fatto la media delle head: le loro risposte si confondono. Si affiancano: la riga di un token è lunga H·Dh."),
             Misconception("head sommate", lambda uscite: uscite.sum(axis=0),
@@ -128,17 +168,31 @@ EXERCISES = (
     Exercise(
         id="5.3", title="Un layer intero", kind="scrivi", stars=2, minutes=12,
         statement="Scrivi un layer di multi-head attention causale: ricevi X, shape (T, D), le quattro matrici Wq, Wk, Wv, Wo, shape (D, D), e n_heads. Restituisci l'uscita, shape (T, D), dopo Wo.",
-        reference=layer, inputs=_layers,
+        reference=layer, inputs=_layers, properties=(("il primo token vede solo sé stesso", _first_token_alone),),
         misconceptions=(
             Misconception("√d_model al posto di √d_k", _layer(scale=lambda X, K: X.shape[1]),
                           "Hai diviso per √D. Ogni head confronta query e key larghe D / n_heads: la radice è quella."),
             Misconception("senza scala", _layer(scale=lambda X, K: 1),
                           "Manca la scala: i punteggi di ogni head vanno divisi per la radice della sua larghezza."),
+            Misconception("manca la radice", _layer(scale=lambda X, K: K.shape[-1] ** 2),
+                          "Hai diviso per la larghezza della head: manca la radice."),
+            Misconception("softmax sull'asse delle query", _layer(axis=-2),
+                          "La softmax corre sull'asse delle query. Le righe devono sommare a uno: l'asse è l'ultimo, quello delle key."),
+            Misconception("maschera dopo la softmax", _layer(mask="dopo"),
+                          "Hai nascosto dopo la softmax: le righe non sommano più a uno. Si nasconde prima, con −inf."),
+            Misconception("zero al posto di −inf", _layer(mask="zero"),
+                          "Hai messo a zero i punteggi da nascondere. Zero è un punteggio come gli altri: serve −inf."),
+            Misconception("maschera sfalsata", _layer(diagonal=1),
+                          "La maschera lascia vedere anche il token che segue: la diagonale da cui parte è quella principale."),
+            Misconception("Q e K scambiate", _layer(swap=True),
+                          "Hai confrontato K con Q: le righe sono delle query, `Q @ K.swapaxes(-1, -2)`."),
+            Misconception("residuo sommato", _layer(add=lambda X: X),
+                          "Hai sommato X: è il passo dopo. Il layer restituisce solo l'aggiunta."),
             Misconception("Wo dimenticata", _layer(project=False),
                           "Le head sono riunite, ma manca Wo: è lei che mescola le risposte delle head e le riporta nel flusso."),
             Misconception("una head sola", _layer(heads=1),
                           "Hai calcolato una sola head, larga D. Le colonne vanno divise fra n_heads, ciascuna con i propri punteggi e la propria softmax."),
-            Misconception("senza maschera", _layer(mask=False),
+            Misconception("senza maschera", _layer(mask=None),
                           "Manca la maschera causale: ogni token vede anche il futuro."),
             Misconception("divise senza trasposta", _layer(divide=lambda X, n: X.reshape(n, len(X), -1)),
                           "Le head sono state divise con un `reshape` diretto: ciascuna riceve pezzi di token diversi."),
@@ -148,14 +202,44 @@ EXERCISES = (
                           "Hai fatto la media delle head prima di Wo. Si affiancano."),
             Misconception("head in ordine inverso", _layer(join=lambda O: merge(O[::-1])),
                           "Le head sono riunite nell'ordine inverso: ciascuna incontra in Wo le righe di un'altra."),
-            Misconception("softmax sull'asse delle head", _layer(axis=0, mask=False),
+            Misconception("softmax sull'asse delle head", _layer(axis=0, mask=None),
                           "La softmax corre sull'asse delle head: le head si spartirebbero l'attenzione fra loro. L'asse è l'ultimo, quello delle key."),
         ),
         praise="Dividi, confronta, somma, riunisci, mescola: il layer di attenzione di ogni transformer.",
     ),
     Exercise(
-        id="5.4", title="Il doppio delle head", kind="prevedi", stars=2, minutes=5,
-        statement="Con D e T fissi, passi da h a 2h head. Che cosa cambia? Restituisci un dizionario con True per ciò che cambia: chiavi \"parametri\" (di Wq, Wk, Wv e Wo), \"larghezza di una head\", "
+        id="5.4", title="La maschera sull'asse sbagliato", kind="trova il bug", stars=3, minutes=10,
+        statement="Un batch ha B frasi. `pesi_sbagliati` riceve Q e K, shape (B, H, T, Dh), e una maschera per frase, shape (B, T, T), con True dove si vede. Con B e H diversi e maggiori di 1 si interrompe; con B = H gira, ma i pesi sono sbagliati. "
+                  "Scrivi `pesi_del_batch`, che restituisce i pesi, shape (B, H, T, T).",
+        reference=batch_weights, inputs=_batches,
+        properties=(("le righe sommano a uno", _rows_sum_to_one), ("nessun peso dove non si vede", _no_weight_where_hidden)),
+        misconceptions=(
+            Misconception("maschera sull'asse delle head", _batch_weights(lambda m, H: m),
+                          "È l'errore di partenza. NumPy allinea gli assi da destra: la maschera (B, T, T) finisce sull'asse delle head, e quando B = H nessuno protesta. Serve un asse in mezzo: (B, 1, T, T)."),
+            Misconception("asse aggiunto davanti", _batch_weights(lambda m, H: m[None]),
+                          "L'asse in più va dopo quello del batch, non prima: con (1, B, T, T) la maschera resta sull'asse delle head."),
+            Misconception("una maschera per tutti", _batch_weights(lambda m, H: m[0]),
+                          "Hai usato la maschera della prima frase per tutte."),
+            Misconception("maschera trasposta", _batch_weights(lambda m, H: m.swapaxes(-1, -2)[:, None]),
+                          "L'asse è quello giusto, ma la maschera è trasposta: righe e colonne scambiate, si vede il futuro e non il passato."),
+            Misconception("solo la causale", _batch_weights(lambda m, H: causal(m.shape[-1])),
+                          "Hai usato la stessa maschera per tutte le frasi, e lascia vedere troppo: ogni frase ha anche token suoi da nascondere."),
+            Misconception("senza scala", _batch_weights(lambda m, H: m[:, None], scale=False),
+                          "L'asse è quello giusto. Manca la scala: i punteggi vanno divisi per la radice della larghezza della head."),
+            Misconception("maschera dopo la softmax", _batch_weights(lambda m, H: m[:, None], before=False),
+                          "L'asse è quello giusto, ma hai nascosto dopo la softmax: le righe non sommano più a uno."),
+            Misconception("maschere ripetute nell'ordine sbagliato", _batch_weights(lambda m, H: np.tile(m, (H, 1, 1)).reshape(len(m), H, *m.shape[1:])),
+                          "Hai ripetuto le maschere nell'ordine sbagliato: le head della prima frase ricevono le maschere di frasi diverse. Ognuna va ripetuta per le head della *sua* frase."),
+            Misconception("maschera rovesciata", _batch_weights(lambda m, H: ~m[:, None]),
+                          "L'asse è quello giusto, ma hai nascosto ciò che si vede: True vuol dire visibile."),
+            Misconception("tutte le maschere insieme", _batch_weights(lambda m, H: m.all(axis=0)),
+                          "Hai nascosto in ogni frase ciò che è nascosto in una qualsiasi: ciascuna deve usare la propria."),
+        ),
+        praise="Un asse scritto per esteso costa un `None`, e risparmia un errore che tace quando B e H sono uguali.",
+    ),
+    Exercise(
+        id="5.5", title="Il doppio delle head", kind="prevedi", stars=2, minutes=5,
+        statement="Con D e T fissi, passi da H a 2H head. Che cosa cambia? Restituisci un dizionario con True per ciò che cambia: chiavi \"parametri\" (di Wq, Wk, Wv e Wo), \"larghezza di una head\", "
                   "\"numero di tabelle\" (di pesi), \"FLOP dei punteggi\" (di tutte le head insieme), \"memoria dei pesi\" (di tutte le tabelle insieme).",
         reference=lambda: _doubled(False, True, True, False, True),
         misconceptions=(
@@ -164,38 +248,21 @@ EXERCISES = (
             Misconception("più head, più parametri", lambda: _doubled(True, True, True, False, True),
                           "Le quattro matrici restano D × D: cambia solo come se ne leggono le colonne."),
             Misconception("più head, più conti", lambda: _doubled(False, True, True, True, True),
-                          "Le tabelle sono il doppio, ma ogni prodotto scalare è lungo la metà: h · T² · (D / h) non dipende da h."),
+                          "Le tabelle sono il doppio, ma ogni prodotto scalare è lungo la metà: H · T² · (D / H) non dipende da H."),
             Misconception("la memoria resta uguale", lambda: _doubled(False, True, True, False, False),
                           "Ogni head ha la sua tabella T × T, qualunque sia la sua larghezza: il doppio delle head, il doppio delle tabelle in memoria."),
+            Misconception("tabelle ferme", lambda: _doubled(False, True, False, False, True),
+                          "Ogni head ha la sua tabella: il doppio delle head, il doppio delle tabelle."),
+            Misconception("tabelle e memoria ferme", lambda: _doubled(False, True, False, False, False),
+                          "Ogni head ha la sua tabella: il doppio delle head, il doppio delle tabelle, e quindi il doppio della memoria."),
+            Misconception("crescono i parametri, non la memoria", lambda: _doubled(True, True, True, False, False),
+                          "Le matrici restano D × D; a raddoppiare sono le tabelle, e la memoria con loro."),
             Misconception("nulla cambia", lambda: _doubled(False, False, False, False, False),
                           "Qualcosa cambia: con le stesse colonne e il doppio delle head, ciascuna è larga la metà, e le tabelle di pesi sono il doppio."),
             Misconception("larghezza fissa", lambda: _doubled(False, False, True, False, True),
                           "D non cambia, e le head se lo dividono: se raddoppiano, ciascuna si dimezza."),
         ),
-        praise="Stessi parametri, stessi FLOP, più tabelle: le head costano memoria, non conti.",
-    ),
-    Exercise(
-        id="5.5", title="La maschera sull'asse sbagliato", kind="trova il bug", stars=3, minutes=10,
-        statement="Un batch ha B frasi. `pesi_sbagliati` riceve Q e K, shape (B, H, T, Dh), e una maschera per frase, shape (B, T, T), con True dove si vede. Funziona solo quando B = H, e anche allora dà pesi sbagliati. "
-                  "Scrivi `pesi_del_batch`, che restituisce i pesi, shape (B, H, T, T).",
-        reference=batch_weights, inputs=_batches,
-        misconceptions=(
-            Misconception("maschera sull'asse delle head", _batch_weights(lambda m: m),
-                          "È l'errore di partenza. NumPy allinea gli assi da destra: la maschera (B, T, T) finisce sull'asse delle head, e quando B = H nessuno protesta. Serve un asse in mezzo: (B, 1, T, T)."),
-            Misconception("asse aggiunto davanti", _batch_weights(lambda m: m[None]),
-                          "L'asse in più va dopo quello del batch, non prima: con (1, B, T, T) la maschera resta sull'asse delle head."),
-            Misconception("una maschera per tutti", _batch_weights(lambda m: m[0]),
-                          "Hai usato la maschera della prima frase per tutte."),
-            Misconception("maschera trasposta", _batch_weights(lambda m: m.swapaxes(-1, -2)[:, None]),
-                          "L'asse è quello giusto, ma la maschera è trasposta: righe e colonne scambiate, si vede il futuro e non il passato."),
-            Misconception("solo la causale", _batch_weights(lambda m: causal(m.shape[-1])),
-                          "Hai usato la maschera causale e basta: ogni frase ha anche token suoi da nascondere."),
-            Misconception("maschera rovesciata", _batch_weights(lambda m: ~m[:, None]),
-                          "L'asse è quello giusto, ma hai nascosto ciò che si vede: True vuol dire visibile."),
-            Misconception("tutte le maschere insieme", _batch_weights(lambda m: m.all(axis=0)),
-                          "Hai nascosto in ogni frase ciò che è nascosto in una qualsiasi: ciascuna deve usare la propria."),
-        ),
-        praise="Un asse scritto per esteso costa un `None`, e risparmia un errore che si vede solo quando B e H sono diversi.",
+        praise="Stessi parametri, stessi FLOP nei prodotti fra matrici, più tabelle: le head costano memoria, non conti.",
     ),
     Exercise(
         id="5.6", title="Quante head?", kind="leggi la tabella", stars=2, minutes=4,
@@ -208,11 +275,19 @@ EXERCISES = (
                           "8 è la scelta del modello base, e nel BLEU nessuno la batte. Per la perplexity però c'è un numero, di poco, più basso."),
             Misconception("differenza di perplexity", lambda: (16, 0.38),
                           "Il numero di head è giusto. La differenza però è fra due perplexity: la domanda chiede i punti BLEU."),
+            Misconception("coppia rovesciata", lambda: (0.9, 16),
+                          "I numeri ci sono, ma in ordine inverso: prima le head, poi i punti."),
+            Misconception("la perplexity al posto delle head", lambda: (4.91, 0.9),
+                          "Hai restituito la perplexity: serve il numero di head di quella riga."),
+            Misconception("neretto e perplexity", lambda: (8, 0.37),
+                          "Due cose: la perplexity più bassa non è quella in neretto; e i punti da contare sono quelli BLEU."),
+            Misconception("virgola dimenticata", lambda: (16, 9),
+                          "Le head sono giuste. La virgola: fra 25,8 e 24,9 la differenza è meno di un punto. In Python si scrive con il punto."),
             Misconception("segno rovesciato", lambda: (16, -0.9),
                           "I numeri sono quelli. «Quanti punti perde» chiede un numero positivo."),
             Misconception("più head è sempre meglio", lambda: (32, 0.5),
                           "Hai preso l'ultima riga. Con 32 head le cose peggiorano: ciascuna è larga solo 16."),
         ),
-        praise="Una head sola è poca, trentadue sono troppe; in mezzo la curva è piatta.",
+        praise="Una head sola è poca, trentadue sono troppe; fra 8 e 16 la curva è piatta.",
     ),
 )

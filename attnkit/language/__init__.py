@@ -8,9 +8,9 @@ lunghe        la concordanza, con degli avverbi che spostano i posti (capitolo 6
 """
 
 from attnkit.language.concordanza import (ARTICLES, ENDINGS, EXAMPLE, FORM, NEUTRAL, NOUNS, STEMS, VERBS, VOCABULARY, batch,
-                                          encode, noun_pairs, sample, split_words)
+                                          encode, noun_pairs, sample, split_words, surprise_floor)
 from attnkit.language.eco import ANIMALS, ECHO_VOCABULARY, ECHOES, ORDERS, echo_sentences
 from attnkit.language.lunghe import ADVERBS, LONG_VOCABULARY, long_batch
 
 __all__ = ["ADVERBS", "ANIMALS", "ARTICLES", "ECHOES", "ECHO_VOCABULARY", "ENDINGS", "EXAMPLE", "FORM", "LONG_VOCABULARY", "NEUTRAL", "NOUNS",
-           "ORDERS", "STEMS", "VERBS", "VOCABULARY", "batch", "echo_sentences", "encode", "long_batch", "noun_pairs", "sample", "split_words"]
+           "ORDERS", "STEMS", "VERBS", "VOCABULARY", "batch", "echo_sentences", "encode", "long_batch", "noun_pairs", "sample", "split_words", "surprise_floor"]

@@ -11,8 +11,10 @@ nascondono il genere (`ogni`, `qualche`, `tre`, `dieci`), così è il nome a por
 delle coppie di nomi, compresa quella dell'esempio, è tenuto da parte per la prova.
 """
 
+import collections
 import functools
 import itertools
+import math
 import random
 
 import numpy as np
@@ -141,3 +143,34 @@ def batch(n, pairs, rng):
     """
     sentences = [sample(pairs, rng) for _ in range(n)]
     return np.stack([encode(tokens) for tokens, _ in sentences]), np.array([agrees for _, agrees in sentences])
+
+
+def surprise_floor(pairs, *, neutral=0.7):
+    """Quanto resta imprevedibile ogni token, anche per chi conosce la lingua alla perfezione.
+
+    È l'entropia di ogni token dato ciò che lo precede, calcolata su tutte le frasi possibili con le loro
+    probabilità: nessun modello onesto può avere una cross-entropy media più bassa.
+
+    Args:
+        pairs, neutral: come in `sample`.
+
+    Returns:
+        Array (7,), in nat: dal secondo token al finale.
+
+    Fonte:
+        Shannon 1948, A Mathematical Theory of Communication. Si usa nel capitolo 6.
+    """
+    def determiners(form):
+        return [(ARTICLES[form], 1 - neutral), *((word, neutral / 2) for word in NEUTRAL[form[1]])]
+
+    prefixes = [collections.Counter() for _ in range(8)]      # la probabilità di ogni inizio di frase, per lunghezza
+    for subject, object_ in pairs:
+        forms = {1: FORM[subject], 4: FORM[object_]}
+        endings = [(stem, ENDINGS[forms[place]]) for place, stems in STEMS.items() for stem in stems]
+        choices = itertools.product(determiners(forms[1]), VERBS[forms[1][1]], determiners(forms[4]), endings)
+        for (first, p), verb, (second, q), (stem, ending) in choices:
+            sentence = first, subject, verb, second, object_, "perché", stem, ending
+            for length in range(8):
+                prefixes[length][sentence[:length + 1]] += p * q / (len(pairs) * 4 * len(endings))
+    entropies = [-sum(p * math.log(p) for p in prefix.values()) for prefix in prefixes]
+    return np.diff(entropies)

@@ -90,7 +90,7 @@ def combining(tokens, weights, heads, updates, current=-1):
     for h in range(H):
         x = 1.35 + h * step
         write(axes, x, 0.26, f"head {h + 1}", ha="left", size=11, weight="bold", color=WEIGHT)
-        write(axes, x, 0.52, f"i pesi con cui guarda «{tokens[current]}»", ha="left", size=9, color=SOFT)
+        write(axes, x, 0.52, f"quanto «{tokens[current]}» guarda ciascun token", ha="left", size=9, color=SOFT)
         for j, token in enumerate(tokens):
             y, bold = y0 + (j + 0.5) * row, "bold" if j == tops[h] else "normal"
             write(axes, x - 0.1, y, token, ha="right", weight=bold)
@@ -136,7 +136,7 @@ def head_tables(tokens, tables, titles, *, marked=(), columns=2):
     rows = -(-len(tables) // columns)
     block = T * ch + 1.22
     last = "; ".join(f"{title}: «{tokens[-1]}» dà {percent(table[-1].max())} a «{tokens[int(table[-1].argmax())]}»" for title, table in zip(titles, tables))
-    figure, axes = canvas(7.2, rows * block + 0.14, (
+    figure, axes = canvas(7.2, rows * block + 0.16, (
         f"Tabelle di pesi di {len(tables)} head, {T} per {T}, più scure dove il peso è più grande. {last}."
         + (" Sono incorniciate: " + "; ".join(f"«{tokens[i]}» che guarda «{tokens[j]}», {percent(tables[k][i, j])}" for k, i, j in marked) + "." if len(marked) else "")))
     for k, (table, title) in enumerate(zip(tables, titles)):
@@ -152,6 +152,7 @@ def head_tables(tokens, tables, titles, *, marked=(), columns=2):
                 if not hidden and table[i, j] >= 0.095:
                     write(axes, x + (j + 0.5) * cw, y + (i + 0.5) * ch, f"{100 * table[i, j]:.0f}", size=7.5 if cw < 0.3 else 8.5,
                           color=PAPER if table[i, j] > 0.45 else INK)
+    write(axes, 3.6, rows * block + 0.02, "pesi in %; sotto il 10 % non sono scritti; tratteggiato = futuro", size=8, color=SOFT)
     for k, i, j in marked:
         x, y = 0.92 + (k % columns) * (7.2 / columns), (k // columns) * block + 1.06
         axes.add_patch(Rectangle((x + j * cw, y + i * ch), cw, ch, facecolor="none", edgecolor=OUTPUT, linewidth=2.2))
@@ -182,6 +183,8 @@ def seeds(groups, title):
                   markeredgewidth=0.5)
         axes.plot([100 * np.median(values)] * 2, [-k - 0.32, -k - 0.16], color=INK, linewidth=2)
         text = number(100 * np.median(values), 1).removesuffix(",0")
+        if max(stacks) > 8:                                   # una pila alta non si conta a occhio
+            write(axes, 100 * np.median(values) - 0.012 * 100 * (1.02 - low), -k + 0.25, f"{max(stacks) + 1} modelli", size=8.5, ha="right")
         write(axes, 100 * np.median(values) - 0.008 * 100 * (1.02 - low), -k - 0.24, f"mediana {text} %", size=8.5, ha="right")
     with rc_context(STYLE):
         axes.set(yticks=[-k for k in range(len(names))], ylim=(-len(names) + 0.5, 0.66), xlim=(100 * low - 2, 102))
