@@ -172,8 +172,8 @@ def edge_cut(T, i, j):
     ("6.3", lambda frasi: [[row[:-1] for row in frasi.tolist()], [row[1:] for row in frasi.tolist()]]),
     ("6.4", lambda: {"toy: taglio gatta": "sì", "toy: taglio topo": "no", "senza norme: taglio perché": True, "senza norme: taglio topo": 0,
                      "senza norme: topo diventa rana": 1}),
-    ("6.5", heads_one_by_one),
-    ("6.6", lambda Q, K, V, i, j: torch.nn.functional.scaled_dot_product_attention(*(torch.from_numpy(x) for x in (Q, K, V)), attn_mask=edge_cut(len(Q), i, j))),
+    ("6.6", heads_one_by_one),
+    ("6.5", lambda Q, K, V, i, j: torch.nn.functional.scaled_dot_product_attention(*(torch.from_numpy(x) for x in (Q, K, V)), attn_mask=edge_cut(len(Q), i, j))),
     ("6.7", lambda E, W, s: (np.concatenate([E, E[[s]]]), np.insert(W, W.shape[1], W[:, s], axis=1))),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])

@@ -1,12 +1,14 @@
 """La mini-lingua: frasi che concordano, coppie di prova mai viste, parole sconosciute rifiutate."""
 
+import collections
 import random
 
 import numpy as np
 import pytest
 
 from attnkit.language import (ADVERBS, ANIMALS, ARTICLES, ENDINGS, EXAMPLE, FORM, ECHO_VOCABULARY, LONG_VOCABULARY, NEUTRAL, STEMS,
-                              VERBS, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs, sample, split_words)
+                              VERBS, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs, sample, split_words,
+                              surprise_floor)
 
 SUBJECT_STEMS, OBJECT_STEMS = STEMS[1], STEMS[4]
 
@@ -96,3 +98,16 @@ def test_a_word_unknown_to_one_vocabulary_may_belong_to_another():
     with pytest.raises(ValueError, match="'oggi'"):
         split_words("oggi la gatta")
     assert LONG_VOCABULARY[encode(["oggi"], LONG_VOCABULARY)[0]] == "oggi"
+
+
+def test_the_floor_is_what_a_perfect_reader_pays():
+    pairs = noun_pairs()[0][:40]
+    tokens, _ = batch(60_000, pairs, random.Random(4))
+    floor = surprise_floor(pairs)
+    assert floor.shape == (7,) and floor[4] == pytest.approx(0, abs=1e-9) and floor[6] == pytest.approx(0, abs=1e-9)
+    assert floor[1] == pytest.approx(np.log(4)) and floor[5] == pytest.approx(np.log(4))
+    for place in (0, 2):                                      # la sorpresa media di chi conta le frasi stesse
+        prefixes = collections.Counter(tuple(row) for row in tokens[:, :place + 1].tolist())
+        longer = collections.Counter(tuple(row) for row in tokens[:, :place + 2].tolist())
+        counted = -sum(n * np.log(n / prefixes[row[:-1]]) for row, n in longer.items()) / len(tokens)
+        assert counted == pytest.approx(floor[place], abs=0.05), place

@@ -45,6 +45,13 @@ def figures():
         "split_heads": plots.split_heads(example.tokens[:6], OWNERS, OWNERS.reshape(6, 3, 2).transpose(1, 0, 2), OWNERS.reshape(3, 6, 2)),
         "combining": plots.combining(*immagini.due_head("la gatta insegue il topo avanti")),
         "head_tables": plots.head_tables(example.tokens, [example.weights] * 4, ["a", "b", "c", "d"], marked=[(3, 6, 1)]),
+        "loss_curve": plots.loss_curve(0.87 + 3 * np.exp(-np.arange(500) / 60), 0.82, 3.89),
+        "moments": plots.moments(example.tokens, [np.full(7, 1 / 7), *[example.weights[-1]] * 3], [0, 50, 200, 2000], 1),
+        "weight_and_effect": plots.weight_and_effect([0.01, 0.9, 0.95], [0.1, 13, 14], [False, True, False]),
+        "composition": plots.composition("oggi la gatta insegue piano il topo perché appetitos-".split(), np.tril(np.ones((9, 9))) / np.arange(1, 10)[:, None], np.eye(9), (3, 6, 8)),
+        "lengths": plots.lengths(range(6), {"senza posizioni": [1] * 6, "con le posizioni": [1, 1, 0.9, 0.8, 0.7, 0.6]}, 3),
+        "cheating": plots.cheating(["nome", "verbo", "determ.", "nome", "perché", "radice", "finale"], [0.04, 0.03, 0.04, 0.05, 0, 0.01, 0.01],
+                                   [9.5, 6.5, 9.8, 9.7, 1.8, 5.9, 0], [2.3, 1.4, 2, 2, 0, 1.4, 0]),
         "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }
 
@@ -53,7 +60,7 @@ OWNERS = np.repeat(np.arange(6)[:, None], 6, axis=1)
 T = 2 ** np.arange(5, 13)
 NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
          "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost",
-         "split_heads", "combining", "head_tables", "seeds"]
+         "split_heads", "combining", "head_tables", "seeds", "loss_curve", "moments", "weight_and_effect", "composition", "lengths", "cheating"]
 
 
 def broken_masks(example):
@@ -194,3 +201,8 @@ def test_the_figure_of_the_heads_is_the_model():
     x = model._embed(numbers)
     np.testing.assert_allclose(updates.sum(0), (model.layers[0](x) - x)[0, -1].detach(), atol=1e-12)
     assert heads.shape == (2, 4)
+
+
+def test_the_figure_of_the_cuts_counts_them():
+    alt = plots.weight_and_effect([0.01, 0.02, 0.9, 0.95], [0.1, 0.0, 13, 14], [False, True, True, False]).alt
+    assert "si ribaltano 1 risposte su 2; sopra, 1 su 2" in alt
