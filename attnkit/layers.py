@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from attnkit.attention import Causal, Full, Pattern, attention, attention_weights, partial_attention
+from attnkit.attention.controlli import same_kind
 from attnkit.shapes import divides, positive_int
 
 
@@ -95,7 +96,7 @@ class MultiHeadAttention(nn.Module):
             Shape (B, T, D).
 
         Raises:
-            ValueError: se `x` ha un'altra shape, o un taglio non sta in T token.
+            ValueError: se `x` ha un'altra shape, un altro dtype o un altro device, o un taglio non sta in T token.
             NotImplementedError: se `cache` non è None.
         """
         if cache is not None:
@@ -188,8 +189,11 @@ class MultiHeadAttention(nn.Module):
 
     def _project(self, x):
         """Le proiezioni, divise in head: q (B, Hq, T, Dh), k e v (B, Hkv, T, Dh)."""
+        if not isinstance(x, torch.Tensor):
+            raise ValueError(f"x: mi aspettavo un tensore torch, ho trovato {type(x).__name__}")
         if x.dim() != 3 or x.shape[-1] != self.d_model:
             raise ValueError(f"x: mi aspettavo shape (B, T, {self.d_model}), ho trovato {tuple(x.shape)}")
+        same_kind("x e i parametri del layer", x, self.Wq.weight)
         q, k, v = self.Wq(x), self.Wk(x), self.Wv(x)                       # (B, T, Hq·Dh), (B, T, Hkv·Dh) due volte
         return tuple(t.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for t in (q, k, v))
 

@@ -154,6 +154,31 @@ def test_tokens_without_a_mask_do_not_know_their_order(order, T, seed):
     torch.testing.assert_close(layer(x[:1]), layer(x)[:1], **TIGHT)        # né le frasi sanno l'una dell'altra
 
 
+@settings(deadline=None)
+@given(st.permutations(range(4)), st.integers(1, 9), st.integers(0, 2 ** 31))
+def test_heads_may_be_shuffled_with_their_rows_of_wo(order, T, seed):
+    layer, shuffled, x = layer_of(30, 10, 4, head_dim=3), layer_of(31, 10, 4, head_dim=3), random(seed, 2, T, 10)
+    with torch.no_grad():
+        for name in ("Wq", "Wk", "Wv"):
+            rows = getattr(layer, name).weight.unflatten(0, (4, 3))        # (Hq, Dh, D)
+            getattr(shuffled, name).weight.copy_(rows[list(order)].flatten(0, 1))
+        columns = layer.Wo.weight.unflatten(1, (4, 3))                     # (D, Hq, Dh)
+        shuffled.Wo.weight.copy_(columns[:, list(order)].flatten(1))
+    torch.testing.assert_close(shuffled(x), layer(x), **TIGHT)
+    torch.testing.assert_close(shuffled.weights(x), layer.weights(x)[:, list(order)], **TIGHT)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.integers(1, 8), st.sampled_from([1, 2, 4]), st.integers(0, 2 ** 31))
+def test_sentences_of_a_batch_do_not_see_each_other(B, T, n_kv_heads, seed):
+    layer, x = layer_of(32, 8, 4, n_kv_heads), random(seed, B, T, 8, requires_grad=True)
+    output = layer(x)
+    for b in range(B):
+        torch.testing.assert_close(output[b:b + 1], layer(x[b:b + 1]), **TIGHT)
+        gradient, = torch.autograd.grad(output[b].pow(2).sum(), x, retain_graph=True)
+        assert all((gradient[other] == 0).all() for other in range(B) if other != b)
+
+
 # tagli ----------------------------------------------------------------------------------------------
 
 def with_a_mask(layer, x, mask):
@@ -253,6 +278,17 @@ def test_what_is_not_there_yet_says_so():
 def test_wrong_inputs(shape):
     with pytest.raises(ValueError, match=r"x: mi aspettavo shape \(B, T, 4\), ho trovato \("):
         MultiHeadAttention(4, 2)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("x, message", [
+    (torch.zeros(1, 3, 4, dtype=torch.float64), "stesso dtype: ho trovato torch.float64 e torch.float32"),
+    (torch.zeros(1, 3, 4, dtype=torch.long), "ho trovato torch.int64 e torch.float32"),
+    (torch.zeros(1, 3, 4, device="meta"), "stesso device: ho trovato meta e cpu"), ([[[0.0] * 4]], "un tensore torch, ho trovato list"),
+])
+def test_inputs_of_another_kind(x, message):
+    for call in (MultiHeadAttention(4, 2), MultiHeadAttention(4, 2).weights):
+        with pytest.raises(ValueError, match=message):
+            call(x)
 
 
 def test_the_layer_says_its_shape():

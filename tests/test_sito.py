@@ -137,7 +137,9 @@ score peso weight attenzione self-attention relevance-scoring combining-informat
 maschera-causale causal-mask head layer strato blocco residual-stream RMSNorm proiezione-di-uscita output-projection
 logit loss prodotto-scalare dot-product combinazione-convessa guscio-convesso convex-hull gradiente differenze-finite FLOP
 memoria byte overflow encoder decoder equivarianza somma-pesata weighted-sum vettore-arricchito enriched-vector
-feed-forward transformer""".split()
+feed-forward transformer multi-head-attention concatenazione perplexity BLEU seme seed batch addestramento training cross-entropy
+sorpresa nat entropia discesa-del-gradiente gradient-descent learning-rate AdamW weight-decay generalizzare arco edge taglio
+ablazione composizione""".split()
 
 
 def voci_del_glossario() -> dict[str, list]:
