@@ -9,7 +9,7 @@ from attnkit.reference import attention, attention_scores, combine, softmax
 
 def _texts(rng):
     """Logit e token di una frase: un token in più dei logit."""
-    return [(2 * rng.normal(size=(T, words)), rng.integers(words, size=T + 1)) for T, words in ((2, 5), (4, 7), (6, 9))]
+    return [(2 * rng.normal(size=(T, words)), rng.permutation(words)[:T + 1]) for T, words in ((2, 5), (4, 7), (6, 9))]
 
 
 def cross_entropy(logit, token):
@@ -39,7 +39,7 @@ def _step(gradient):
 
 
 def _blocks(rng):
-    return [(rng.integers(20, size=shape),) for shape in ((2, 4), (3, 6), (5, 8))]
+    return [(rng.integers(20, size=shape),) for shape in ((3, 4), (4, 6), (5, 8))]
 
 
 def inputs_and_targets(frasi):
@@ -85,9 +85,8 @@ def _uniform(Q, K, V, Wo, tolta):
 
 def _edges(rng):
     cases = []
-    for T, Dk, Dv in ((3, 2, 4), (5, 4, 3), (6, 3, 5)):
-        i = int(rng.integers(1, T - 1)) if T > 3 else 1
-        cases.append((rng.normal(size=(T, Dk)), rng.normal(size=(T, Dk)), rng.normal(size=(T, Dv)), i, int(rng.integers(i))))
+    for T, Dk, Dv, i, j in ((4, 2, 3, 2, 0), (5, 4, 3, 3, 1), (6, 3, 5, 4, 2)):
+        cases.append((*(rng.normal(size=(T, width)) for width in (Dk, Dk, Dv)), i, j))
     return cases
 
 
@@ -126,6 +125,22 @@ def _other_way(scores, weights, i, j):
     return softmax(scores)
 
 
+def _whole_row(scores, weights, i, j):
+    scores[i, :i] = -np.inf
+    return softmax(scores)
+
+
+def _column_and_diagonal(scores, weights, i, j):
+    weights = np.where(np.arange(len(weights)) == j, 0, weights)
+    return weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-300)
+
+
+def _even_share(scores, weights, i, j):
+    weights[i, :i + 1] += weights[i, j] / i
+    weights[i, j] = 0
+    return weights
+
+
 def _tables(rng):
     return [(rng.normal(size=(words, D)), rng.normal(size=(D, words)), int(rng.integers(words))) for words, D in ((4, 3), (7, 5), (6, 8))]
 
@@ -155,6 +170,10 @@ EXERCISES = (
                           "La softmax corre sulle posizioni. Le probabilità sono sulle parole: l'ultimo asse."),
             Misconception("senza softmax", _cross_entropy(probabilities=lambda logit: logit, surprise=lambda s: -s),
                           "Hai usato i logit al posto del logaritmo delle probabilità: manca la softmax."),
+            Misconception("tutte le righe per ogni bersaglio", lambda logit, token: -np.log(softmax(logit)[:, token[1:]]).mean(),
+                          "`p[:, bersagli]` prende tutte le righe per ogni bersaglio: servono due indici insieme, `p[np.arange(T), bersagli]`."),
+            Misconception("softmax due volte", _cross_entropy(probabilities=lambda logit: softmax(softmax(logit))),
+                          "Hai applicato la softmax due volte: le probabilità si appiattiscono."),
             Misconception("solo l'ultima posizione", lambda logit, token: -np.log(softmax(logit[-1])[token[-1]]),
                           "Hai contato solo l'ultimo token. Ogni posizione indovina il suo successivo, e la media è su tutte."),
             Misconception("la parola più probabile", lambda logit, token: -np.log(softmax(logit).max(axis=-1)).mean(),
@@ -182,6 +201,10 @@ EXERCISES = (
                           "Questo è il passo che alza la probabilità, non quello che abbassa −log p: differiscono di un fattore p, e dove il modello sbaglia molto quasi non si muove."),
             Misconception("passo dimenticato", lambda logit, bersaglio, lr: logit - (softmax(logit) - np.eye(len(logit))[bersaglio]),
                           "Hai tolto il gradiente intero: manca lr, la lunghezza del passo."),
+            Misconception("solo il gradiente", lambda logit, bersaglio, lr: softmax(logit) - np.eye(len(logit))[bersaglio],
+                          "Questo è il gradiente: manca il passo. Dai logit si toglie lr volte il gradiente."),
+            Misconception("uno tolto a tutti", _step(lambda p, e: p - 1),
+                          "L'uno si toglie solo alla parola giusta: per le altre il gradiente è la loro probabilità."),
             Misconception("gradiente sulle probabilità", lambda logit, bersaglio, lr: softmax(logit) - lr * (softmax(logit) - np.eye(len(logit))[bersaglio]),
                           "Hai restituito delle probabilità mosse. A muoversi sono i logit."),
         ),
@@ -237,8 +260,16 @@ EXERCISES = (
                           "Un punteggio pari a zero è un punteggio come gli altri, e il peso non sparisce. Serve −∞."),
             Misconception("colonna intera", _without_edge(_whole_column),
                           "Hai nascosto j a tutti quelli che vengono dopo. L'arco è uno solo: solo la query i non deve vederlo."),
-            Misconception("arco rovesciato", _without_edge(_other_way),
-                          "Hai nascosto i a j, che già non la vedeva: è nel suo futuro. La riga è chi guarda."),
+            Misconception("colonna con la diagonale", _without_edge(_column_and_diagonal),
+                          "Hai tolto j a tutti, perfino a sé stesso. L'arco è uno solo: solo la query i non deve vederlo."),
+            Misconception("riga intera", _without_edge(_whole_row),
+                          "Hai tolto a i tutto il suo passato. L'arco è uno solo: quello verso j."),
+            Misconception("peso diviso in parti uguali", _without_edge(_even_share),
+                          "Hai diviso il peso di j in parti uguali. La softmax lo divide in proporzione ai pesi che restano."),
+            Misconception("senza la radice", lambda Q, K, V, i, j: without_edge(Q * np.sqrt(Q.shape[1]), K, V, i, j),
+                          "L'arco è tagliato, ma manca la divisione per la radice della larghezza."),
+            Misconception("nessun taglio", _without_edge(_other_way),
+                          "L'uscita è quella della head intera. O manca il taglio, o hai nascosto i a j: ma j già non la vedeva. La riga è chi guarda."),
             Misconception("value azzerato", lambda Q, K, V, i, j: attention(Q, K, np.where((np.arange(len(V)) == j)[:, None], 0, V), mask=causal(len(Q)))[0],
                           "Hai azzerato il value di j: il suo peso resta, e manca a tutti, non solo a i."),
             Misconception("senza maschera causale", lambda Q, K, V, i, j: attention(Q, K, V, mask=~((np.arange(len(Q))[:, None] == i) & (np.arange(len(Q)) == j)))[0],
@@ -255,6 +286,8 @@ EXERCISES = (
                           "Hai azzerato i punteggi, o la query, prima della softmax: quella head non tace, dà a tutti lo stesso peso. È la sua *uscita* che va messa a zero."),
             Misconception("head compattate", _only_others,
                           "Hai tolto la head e accostato le altre: quelle che venivano dopo incontrano in Wo le righe sbagliate. Il posto resta, pieno di zeri."),
+            Misconception("riunite senza trasporre", lambda Q, K, V, Wo, tolta: (attention(Q, K, V, mask=causal(Q.shape[1]))[0] * (np.arange(len(Q)) != tolta)[:, None, None]).reshape(Q.shape[1], -1) @ Wo,
+                          "La head tace, ma le altre sono state riunite con un `reshape` diretto: nelle righe finiscono token diversi. Prima si scambiano gli assi."),
             Misconception("altre riscalate", lambda Q, K, V, Wo, tolta: without_head(Q, K, V, Wo, tolta) * len(Q) / (len(Q) - 1),
                           "Hai ingrandito le altre head per compensare. Qui si toglie e basta: l'aggiunta al flusso diventa più piccola."),
             Misconception("tolte tutte le altre", lambda Q, K, V, Wo, tolta: attention(Q[tolta], K[tolta], V[tolta], mask=causal(Q.shape[1]))[0] @ Wo[tolta * Q.shape[2]:(tolta + 1) * Q.shape[2]],

@@ -28,7 +28,7 @@ def loss_curve(losses, floor, chance):
     losses = np.asarray(losses)
     smooth = np.convolve(losses, np.ones(25) / 25, mode="valid")
     figure = CourseFigure(figsize=(7.2, 3.0))
-    figure.alt = (f"La loss passo per passo. Parte da chi tira a caso, {number(chance)}, scende in fretta nelle prime centinaia di passi e poi si appiattisce poco sopra il "
+    figure.alt = (f"La loss passo per passo. Parte da chi tira a caso, {number(chance)}, scende in fretta all'inizio e poi si appiattisce poco sopra il "
                   f"pavimento, {number(floor)}, la linea che nessun modello onesto può passare.")
     axes = plot_axes(figure, (0.085, 0.17, 0.88, 0.77))
     axes.plot(losses, color=tint(WEIGHT, 0.3), linewidth=0.8)
@@ -37,7 +37,7 @@ def loss_curve(losses, floor, chance):
         axes.axhline(value, color=color, linewidth=1.1, linestyle=(0, (5, 3)))
     write(axes, len(losses), chance - 0.1, f"chi tira a caso: {number(chance)}", ha="right", va="top", color=SOFT, size=9.5)
     write(axes, len(losses), floor - 0.1, f"il pavimento: {number(floor)}", ha="right", va="top", color=OUTPUT, size=9.5)
-    write(axes, 0.3 * len(losses), floor + 0.55, "la loss, e la sua media mobile", ha="left", color=WEIGHT, size=9.5, weight="bold")
+    write(axes, 0.3 * len(losses), floor + 0.55, "la loss, media mobile", ha="left", color=WEIGHT, size=9.5, weight="bold")
     with rc_context(STYLE):
         axes.set(xlim=(0, len(losses)), ylim=(0, chance * 1.06))
         _italian(axes, "y")
@@ -80,7 +80,7 @@ def weight_and_effect(weights, effects, flipped):
 
     Args:
         weights: i pesi degli archi, shape (N,).
-        effects: di quanto scende, tagliandolo, il margine della risposta giusta, shape (N,).
+        effects: di quanto scende, tagliandolo, il vantaggio della risposta giusta, shape (N,).
         flipped: se la risposta diventa sbagliata, booleani (N,).
 
     Returns:
@@ -89,7 +89,7 @@ def weight_and_effect(weights, effects, flipped):
     weights, effects, flipped = np.asarray(weights), np.asarray(effects), np.asarray(flipped)
     light, heavy = flipped[weights < 0.5], flipped[weights >= 0.5]
     figure = CourseFigure(figsize=(7.2, 3.5))
-    figure.alt = (f"Un punto per arco: in orizzontale il peso, in verticale di quanto scende il margine della risposta giusta quando lo si taglia. Sotto il 50 % di peso si ribaltano "
+    figure.alt = (f"Un punto per arco: in orizzontale il peso, in verticale di quanto scende il vantaggio della risposta giusta quando lo si taglia. Sotto il 50 % di peso si ribaltano "
                   f"{light.sum()} risposte su {light.size}; sopra, {heavy.sum()} su {heavy.size}: a parità di peso, alcuni tagli contano e altri no.")
     axes = plot_axes(figure, (0.09, 0.15, 0.87, 0.78))
     axes.axhline(0, color=FAINT, linewidth=1)
@@ -98,7 +98,7 @@ def weight_and_effect(weights, effects, flipped):
     with rc_context(STYLE):
         axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(0.03, 1.0))
         axes.set_xlabel("peso dell'arco, %", fontsize=9)
-        axes.set_ylabel("margine perso tagliandolo (logit)", fontsize=9)
+        axes.set_ylabel("vantaggio perso tagliandolo (logit)", fontsize=9)
         _italian(axes, "y")
         axes.tick_params(labelsize=8.5)
     return figure
