@@ -270,8 +270,6 @@ def test_wrong_layers(arguments, options, message):
 def test_what_is_not_there_yet_says_so():
     with pytest.raises(NotImplementedError, match="rope: .* non ci sono ancora"):
         MultiHeadAttention(4, 2, rope=object())
-    with pytest.raises(NotImplementedError, match="cache: .* non c'è ancora"):
-        MultiHeadAttention(4, 2)(torch.zeros(1, 3, 4), cache=object())
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (1, 3, 5), (1, 1, 3, 4)])

@@ -6,7 +6,7 @@ non conserva mai i punteggi. `partial_attention` e `merge` sono l'altra metà de
 una parte delle key, e come si uniscono due parti senza rifare i conti.
 
 ============  ===================================================================
-pattern       chi vede chi: Full, Causal, e la strada più corta per ciascuno
+pattern       chi vede chi: Full, Causal, Window, e la strada più corta per ciascuno
 parziale      partial_attention e merge; i pesi per esteso
 controlli     gli errori, con i valori trovati e attesi
 ============  ===================================================================
@@ -16,9 +16,9 @@ Qui si controllano shape, dtype e device, mai i valori: quelli li legge `referen
 
 from attnkit.attention.controlli import check_inputs
 from attnkit.attention.parziale import attention_weights, merge, partial_attention
-from attnkit.attention.pattern import Causal, Full, Pattern
+from attnkit.attention.pattern import Causal, Full, Pattern, Window
 
-__all__ = ["attention", "attention_weights", "partial_attention", "merge", "Pattern", "Full", "Causal"]
+__all__ = ["attention", "attention_weights", "partial_attention", "merge", "Pattern", "Full", "Causal", "Window"]
 
 
 def attention(q, k, v, pattern=Causal(), *, scale=None):

@@ -21,6 +21,9 @@ class Pattern:
     Un pattern che conosce una strada più corta della maschera riscrive anche `attend`.
     """
 
+    causal = True             # nessuno vede il futuro: i token nuovi non cambiano le uscite dei vecchi
+    reach = None              # quante key, sé stessa compresa, può vedere una query; None = senza limite
+
     def sees(self, i, j):
         """True dove la query in posizione `i` vede la key in posizione `j`; interi o tensori di interi."""
         raise NotImplementedError(f"{type(self).__name__} non dice chi vede chi: manca il metodo sees")
@@ -74,6 +77,8 @@ class Full(Pattern):
     Fonte: Vaswani et al. 2017, arXiv 1706.03762, §3.2.3. Si costruisce nel capitolo 3.
     """
 
+    causal = False
+
     def sees(self, i, j):
         return (i == i) & (j == j)                                         # sempre, con la shape giusta
 
@@ -109,10 +114,64 @@ class Causal(Pattern):
         """Tre casi: una query sola vede tutto; il quadrato ha un kernel suo; il resto va a blocchi."""
         Tq, Tk = q.shape[2], k.shape[2]
         if Tq == 1:
-            return Full().attend(q, k, v, scale)
+            return _one_query(q, k, v, scale)
         if Tq == Tk:                      # con Tq < Tk is_causal conterebbe le query dalla prima posizione
             return _fused(q, k, v, scale, is_causal=True)
         return super().attend(q, k, v, scale)
+
+
+@dataclass(frozen=True)
+class Window(Pattern):
+    """Ogni query vede le ultime `window` key, sé stessa compresa. Il calcolo tocca solo quelle.
+
+    Fonte: Beltagy et al. 2020, arXiv 2004.05150, §3.1; Jiang et al. 2023, arXiv 2310.06825, §2. Si costruisce nel
+    capitolo 8.
+    """
+
+    window: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "window", positive_int("window", self.window))
+
+    reach = property(lambda self: self.window)
+
+    def sees(self, i, j):
+        return (j <= i) & (j > i - self.window)
+
+    def edges(self, T):
+        T = positive_int("T", T)
+        short = min(T, self.window)                                        # le prime righe sono più corte della finestra
+        return short * (short + 1) // 2 + (T - short) * self.window
+
+    def attend(self, q, k, v, scale):
+        """A blocchi di query: di ciascuno si leggono solo le key che qualcuna può vedere."""
+        Tq, Tk = q.shape[2], k.shape[2]
+        if Tq == 1:
+            return _one_query(q, k[:, :, -self.window:], v[:, :, -self.window:], scale)
+        outputs = []
+        for start in range(0, Tq, QUERY_BLOCK):
+            stop = min(start + QUERY_BLOCK, Tq)
+            last = Tk - Tq + stop                                          # una oltre l'ultima posizione del blocco
+            first = max(0, last - (stop - start) - self.window + 1)
+            mask = self.mask(stop - start, last - first, device=q.device)[None, None]
+            outputs.append(_fused(q[:, :, start:stop], k[:, :, first:last], v[:, :, first:last], scale, attn_mask=mask))
+        return torch.cat(outputs, dim=2)                                   # (B, Hq, Tq, Dh)
+
+
+def _one_query(q, k, v, scale):
+    """Una query per head: un passo di generazione. Conta solo leggere key e value una volta, e in fretta.
+
+    Le G query di un gruppo diventano colonne, e ogni key si legge una volta sola per tutte. Sulla CPU, con più
+    head di key, il prodotto K·q legge la memoria più in fretta del kernel fuso, che qui non ha lavoro da dividere.
+    """
+    B, Hq, _, Dh = q.shape
+    Hkv = k.shape[1]
+    adjacent = all(t.stride(0) == Hkv * t.stride(1) and t.stride(3) == 1 for t in (k, v))
+    if Hkv == 1 or not adjacent or q.device.type != "cpu" or q.dtype not in (torch.float32, torch.float64):
+        return Full().attend(q, k, v, scale)
+    columns = (q * (Dh ** -0.5 if scale is None else scale)).reshape(B * Hkv, -1, Dh).transpose(1, 2)      # (B·Hkv, Dh, G)
+    weights = (k.flatten(0, 1) @ columns).transpose(1, 2).softmax(-1)      # (B·Hkv, G, Tk)
+    return (weights @ v.flatten(0, 1)).reshape(B, Hq, 1, Dh)
 
 
 def _fused(q, k, v, scale, **options):

@@ -1,4 +1,4 @@
-"""I layer: attenzione multi-head e RMSNorm, come moduli di torch.
+"""Il layer di attenzione: proiezioni, head in parallelo, Wo; e un modo di tagliarne archi e head.
 
 Con `n_kv_heads` lo stesso layer è multi-head attention (tante head di key quante di query), grouped-query
 (meno) o multi-query (una sola). Il calcolo è quello di `attnkit.attention`; qui ci sono le proiezioni, e
@@ -8,38 +8,12 @@ un modo di tagliare archi e head per vedere a che cosa servono.
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from attnkit.attention import Causal, Full, Pattern, attention, attention_weights, partial_attention
 from attnkit.attention.controlli import same_kind
+from attnkit.layers.cache import KVCache
 from attnkit.shapes import divides, positive_int
-
-
-class RMSNorm(nn.Module):
-    """Porta a uno la media dei quadrati di ogni vettore, poi lo scala componente per componente.
-
-    Args:
-        d: la larghezza dei vettori.
-        eps: si somma alla media dei quadrati, perché un vettore nullo resti nullo.
-
-    Fonte:
-        Zhang e Sennrich 2019, arXiv 1910.07467. Si costruisce nel capitolo 10.
-    """
-
-    def __init__(self, d, eps=1e-5):
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(positive_int("d", d)))
-
-    def forward(self, x):
-        """x / √(media(x²) + eps) · weight, sull'ultimo asse: da (…, d) a (…, d)."""
-        if x.shape[-1:] != self.weight.shape:
-            raise ValueError(f"x: mi aspettavo l'ultimo asse largo {len(self.weight)}, ho trovato shape {tuple(x.shape)}")
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
-
-    def extra_repr(self):
-        return f"{len(self.weight)}, eps={self.eps}"
 
 
 class MultiHeadAttention(nn.Module):
@@ -90,18 +64,19 @@ class MultiHeadAttention(nn.Module):
 
         Args:
             x: shape (B, T, D).
-            cache: key e value dei token già visti; per ora solo None.
+            cache: una `KVCache` con key e value dei token già visti, a cui si aggiungono quelli di `x`; None se `x`
+                è la frase intera.
 
         Returns:
             Shape (B, T, D).
 
         Raises:
-            ValueError: se `x` ha un'altra shape, un altro dtype o un altro device, o un taglio non sta in T token.
-            NotImplementedError: se `cache` non è None.
+            ValueError: se `x` ha un'altra shape, un altro dtype o un altro device, un taglio non sta in T token, o
+                la cache non si può usare (un pattern che vede il futuro, un arco tagliato, un'altra cache).
         """
-        if cache is not None:
-            raise NotImplementedError("cache: la cache di key e value non c'è ancora, per ora solo None")
         q, k, v = self._project(x)
+        if cache is not None:
+            k, v = self._remember(cache, k, v)
         if self._cut_edges:
             heads, _ = partial_attention(q, k, v, mask=self._visible(x.shape[1], x.device))
         else:
@@ -196,6 +171,16 @@ class MultiHeadAttention(nn.Module):
         same_kind("x e i parametri del layer", x, self.Wq.weight)
         q, k, v = self.Wq(x), self.Wk(x), self.Wv(x)                       # (B, T, Hq·Dh), (B, T, Hkv·Dh) due volte
         return tuple(t.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for t in (q, k, v))
+
+    def _remember(self, cache, k, v):
+        """Aggiunge key e value alla cache, e restituisce tutti quelli che le query possono vedere."""
+        if not isinstance(cache, KVCache):
+            raise ValueError(f"cache: mi aspettavo una KVCache, ho trovato {type(cache).__name__}")
+        if not self.pattern.causal:
+            raise ValueError(f"cache: con {self.pattern} ogni token nuovo cambierebbe l'uscita dei vecchi; serve un pattern causale")
+        if self._cut_edges:
+            raise ValueError(f"cache: gli archi si tagliano su frasi intere, e ne hai tagliati {len(self._cut_edges)}")
+        return cache.append(k, v, owner=self, reach=self.pattern.reach)
 
     def _visible(self, T, device):
         """La maschera di ogni head, meno gli archi tagliati: (Hq, T, T)."""

@@ -1,0 +1,124 @@
+"""La KV cache: le key e i value dei token già visti, perché nessuno li ricalcoli."""
+
+import weakref
+
+import torch
+
+from attnkit.attention.controlli import same_kind
+from attnkit.shapes import positive_int, same_size
+
+SMALLEST = 16                 # token a cui si fa posto la prima volta
+
+
+class KVCache:
+    """Le key e i value che un layer ha già calcolato, in una memoria che si riempie da sinistra.
+
+    Si passa a `forward`, che vi aggiunge quelli dei token nuovi:
+
+        cache = KVCache()
+        layer(frase, cache)              # prefill: tutta la frase in un colpo
+        layer(prossimo, cache)           # decode: un token, che vede anche quelli di prima
+
+    Ogni layer ne vuole una sua. La memoria si prenota in anticipo e raddoppia quando finisce, fino a `max_tokens`;
+    con una finestra si tengono solo i token che una query può ancora vedere. Se servono i gradienti, cresce per
+    concatenazione.
+
+    Args:
+        max_tokens: quanti token può tenere insieme; None = senza limite.
+
+    Raises:
+        ValueError: se `max_tokens` non è un intero positivo.
+
+    Fonte:
+        Shazeer 2019, arXiv 1911.02150, §2.4 e §3. Si costruisce nel capitolo 7.
+    """
+
+    def __init__(self, *, max_tokens=None):
+        self.max_tokens = None if max_tokens is None else positive_int("max_tokens", max_tokens)
+        self.length = 0                                        # token visti da quando è nata
+        self._k = self._v = self._owner = None
+        self._start = self._stop = 0                           # la parte piena della memoria
+
+    @property
+    def kept(self):
+        """Quanti token tiene: con una finestra meno di quelli visti."""
+        return self._stop - self._start
+
+    @property
+    def nbytes(self):
+        """I byte di key e value dei token che tiene."""
+        return 0 if self._k is None else 2 * self._k[:, :, self._start:self._stop].numel() * self._k.element_size()
+
+    def append(self, k, v, *, owner=None, reach=None):
+        """Aggiunge key e value di token nuovi.
+
+        Args:
+            k, v: shape (B, Hkv, Tq, Dh).
+            owner: il layer che li ha calcolati: una cache serve un layer solo.
+            reach: quante key, sé stessa compresa, può vedere una query; None = tutte.
+
+        Returns:
+            La coppia (k, v) di ciò che le query nuove possono vedere, shape (B, Hkv, Tk, Dh): viste sulla memoria, valide
+            fino alla prossima chiamata.
+
+        Raises:
+            ValueError: se batch, head, larghezza, dtype o device non sono quelli di prima, se la cache è di un altro layer, o
+                se i token non ci stanno in `max_tokens`.
+        """
+        self._check(k, v, owner)
+        Tq = k.shape[2]
+        if reach is not None:                                  # ciò che è uscito dalla finestra non serve più
+            self._start = max(self._start, self._stop - (reach - 1))
+        if self.max_tokens is not None and self.kept + Tq > self.max_tokens:
+            raise ValueError(f"La cache tiene al più max_tokens={self.max_tokens} token: ne ha {self.kept}, e ne arrivano {Tq}")
+        if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad or (self._k is not None and self._k.requires_grad)):
+            self._concatenate(k, v)
+        else:
+            self._make_room(k, Tq)
+            self._k[:, :, self._stop:self._stop + Tq] = k
+            self._v[:, :, self._stop:self._stop + Tq] = v
+            self._stop += Tq
+        if owner is not None:
+            self._owner = weakref.ref(owner)
+        self.length += Tq
+        return self._k[:, :, self._start:self._stop], self._v[:, :, self._start:self._stop]
+
+    def _check(self, k, v, owner):
+        if k.shape != v.shape or k.dim() != 4:
+            raise ValueError(f"cache: mi aspettavo k e v di shape (B, Hkv, T, Dh), ho trovato {tuple(k.shape)} e {tuple(v.shape)}")
+        if self._owner is not None and self._owner() is not owner:
+            raise ValueError("cache: questa è la cache di un altro layer; ogni layer ne vuole una sua")
+        if self._k is None:
+            return
+        for name, axis in (("Il batch", 0), ("Le head di key", 1), ("La larghezza delle key", 3)):
+            same_size(f"{name} dei token nuovi", k.shape[axis], "nella cache", self._k.shape[axis])
+        same_kind("i token nuovi e la cache", k, self._k)
+
+    def _make_room(self, k, Tq):
+        """Fa posto a Tq token: spostando a sinistra quelli rimasti, o in una memoria più grande."""
+        B, Hkv, _, Dh = k.shape
+        kept, needed = self.kept, self.kept + Tq
+        capacity = 0 if self._k is None else self._k.shape[2]
+        shared = self._k is not None and self._k.requires_grad                        # la usa un grafo dei gradienti: non si tocca
+        if self._stop + Tq <= capacity and not shared:
+            return
+        old = None if self._k is None else (self._k[:, :, self._start:self._stop], self._v[:, :, self._start:self._stop])
+        if 2 * needed > capacity or shared:
+            capacity = max(SMALLEST, 2 * capacity, needed)
+            if self.max_tokens is not None:
+                capacity = min(capacity, self.max_tokens)
+            self._k, self._v = (k.new_empty(B, Hkv, capacity, Dh) for _ in "kv")
+        if kept:                                               # se la memoria è la stessa, la parte piena sta tutta oltre questa
+            self._k[:, :, :kept], self._v[:, :, :kept] = old
+        self._start, self._stop = 0, kept
+
+    def _concatenate(self, k, v):
+        """La strada dei gradienti: nessuna scrittura sul posto."""
+        if self._k is not None:
+            k = torch.cat([self._k[:, :, self._start:self._stop], k], dim=2)
+            v = torch.cat([self._v[:, :, self._start:self._stop], v], dim=2)
+        self._k, self._v = k, v
+        self._start, self._stop = 0, k.shape[2]
+
+    def __repr__(self):
+        return f"KVCache(length={self.length}, kept={self.kept}, max_tokens={self.max_tokens})"
