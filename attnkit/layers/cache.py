@@ -102,14 +102,18 @@ class KVCache:
         shared = self._k is not None and self._k.requires_grad                        # la usa un grafo dei gradienti: non si tocca
         if self._stop + Tq <= capacity and not shared:
             return
-        old = None if self._k is None else (self._k[:, :, self._start:self._stop], self._v[:, :, self._start:self._stop])
-        if 2 * needed > capacity or shared:
+        full = slice(self._start, self._stop)
+        fresh = 2 * needed > capacity or shared
+        if fresh:
             capacity = max(SMALLEST, 2 * capacity, needed)
             if self.max_tokens is not None:
                 capacity = min(capacity, self.max_tokens)
-            self._k, self._v = (k.new_empty(B, Hkv, capacity, Dh) for _ in "kv")
-        if kept:                                               # se la memoria è la stessa, la parte piena sta tutta oltre questa
-            self._k[:, :, :kept], self._v[:, :, :kept] = old
+        for name in ("_k", "_v"):                              # una per volta: la vecchia si libera prima di prenotare l'altra
+            old = getattr(self, name)
+            new = k.new_empty(B, Hkv, capacity, Dh) if fresh else old
+            if kept:                                           # nella stessa memoria: la parte piena sta tutta oltre questa
+                new[:, :, :kept] = old[:, :, full]
+            setattr(self, name, new)
         self._start, self._stop = 0, kept
 
     def _concatenate(self, k, v):
