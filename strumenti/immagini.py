@@ -9,12 +9,15 @@ Sono le stesse figure dei capitoli, prese dalle stesse funzioni di attnkit.plots
 import argparse
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.image import imread
 
 from attnkit import plots
+from attnkit.config import LLAMA_3_1_8B
+from attnkit.costs import kv_cache_bytes
 from attnkit.language import ECHO_VOCABULARY, encode
 from attnkit.masks import causal
 from attnkit.reference import attention
@@ -36,7 +39,15 @@ def figure() -> dict:
         "values.png": plots.values(esempio.tokens, esempio.weights[-1], esempio.V),
         "weighted.png": plots.weighted(esempio.tokens, esempio.weights[-1], esempio.V),
         "combining.png": plots.combining(*eco),
+        "mqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("MQA", 1, cache(1))]),
+        "gqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("GQA", 2, cache(2)), ("MQA", 1, cache(1))]),
     }
+
+
+def cache(n_kv_heads: int) -> str:
+    """Quanto occupa un token nella cache di un modello con 32 layer e 8 query head larghe 128."""
+    config = replace(LLAMA_3_1_8B, n_heads=8, n_kv_heads=n_kv_heads, head_dim=128)
+    return f"{kv_cache_bytes(config, 1) // 1024} KiB per token"
 
 
 def due_head(frase: str) -> tuple:

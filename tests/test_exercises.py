@@ -117,6 +117,19 @@ def heads_one_by_one(Q, K, V, Wo, tolta):
     return total
 
 
+def decode_from_torch(q, k, v, K, V):
+    K, V = torch.from_numpy(np.vstack([K, k])), torch.from_numpy(np.vstack([V, v]))
+    return torch.nn.functional.scaled_dot_product_attention(torch.from_numpy(q)[None, None, None], K[None, None], V[None, None])[0, 0, 0], K, V
+
+
+def grouped_head_by_head(Q, K, V):
+    out = []
+    for h, head in enumerate(Q):
+        shared = h // (len(Q) // len(K))
+        out.append(np.array(causal_weights_by_hand(head @ K[shared].T / math.sqrt(head.shape[1]))) @ V[shared])
+    return out
+
+
 def edge_cut(T, i, j):
     mask = torch.ones(T, T).tril().bool()
     mask[i, j] = False
@@ -175,6 +188,14 @@ def edge_cut(T, i, j):
     ("6.6", heads_one_by_one),
     ("6.5", lambda Q, K, V, i, j: torch.nn.functional.scaled_dot_product_attention(*(torch.from_numpy(x) for x in (Q, K, V)), attn_mask=edge_cut(len(Q), i, j))),
     ("6.7", lambda E, W, s: (np.concatenate([E, E[[s]]]), np.insert(W, W.shape[1], W[:, s], axis=1))),
+    ("7.1", decode_from_torch),
+    ("7.2", lambda n_layers, n_heads, n_kv_heads, head_dim, token, byte: float(np.prod([2, n_layers, n_kv_heads, head_dim, token, byte]))),
+    ("7.3", lambda T, Hq, Hkv, Dh, b: [4 * T * Hq * Dh, 2 * T * Hkv * Dh * b, 2 * Hq / (Hkv * b)]),
+    ("7.4", lambda Q, K, V: torch.nn.functional.scaled_dot_product_attention(*(torch.from_numpy(x)[None] for x in (Q, K, V)), is_causal=True, enable_gqa=True)[0]),
+    ("7.4", grouped_head_by_head),
+    ("7.5", lambda: {"byte della cache": 4.0, "byte letti a ogni passo": 4, "FLOP dell'attenzione": 1, "query head": 1, "tabelle di pesi": 1}),
+    ("7.6", lambda: [5.39, 46.76]),
+    ("7.7", lambda W, H, G: torch.from_numpy(W).unflatten(1, (G, H // G, -1)).mean(2).flatten(1)),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
 def test_right_answers_in_another_style_are_accepted(id, answer):

@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from attnkit.language import (ADVERBS, ANIMALS, ARTICLES, ENDINGS, EXAMPLE, FORM, ECHO_VOCABULARY, LONG_VOCABULARY, NEUTRAL, STEMS,
+from attnkit.language import (COLORS, RECALL_VOCABULARY, REMEMBERED, recall_batch,
+                              ADVERBS, ANIMALS, ARTICLES, ENDINGS, EXAMPLE, FORM, ECHO_VOCABULARY, LONG_VOCABULARY, NEUTRAL, STEMS,
                               VERBS, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs, sample, split_words,
                               surprise_floor)
 
@@ -111,3 +112,20 @@ def test_the_floor_is_what_a_perfect_reader_pays():
         longer = collections.Counter(tuple(row) for row in tokens[:, :place + 2].tolist())
         counted = -sum(n * np.log(n / prefixes[row[:-1]]) for row, n in longer.items()) / len(tokens)
         assert counted == pytest.approx(floor[place], abs=0.05), place
+
+
+@pytest.mark.parametrize("animals, items", [(12, 8), (24, 8), (3, 3), (5, 1)])
+def test_the_answer_of_a_recall_is_in_the_list(animals, items):
+    rows = recall_batch(50, np.random.default_rng(0), animals=animals, items=items)
+    assert rows.shape == (50, items + 2) and len(RECALL_VOCABULARY) == len(set(RECALL_VOCABULARY)) == 24 * 6 + 24 + 6
+    for row in rows:
+        *listed, question, answer = (RECALL_VOCABULARY[i] for i in row)
+        colors = dict(word.split(":") for word in listed)
+        assert len(colors) == items and set(colors) <= set(REMEMBERED[:animals]) and answer in COLORS
+        assert colors[question.removesuffix("?")] == answer
+
+
+@pytest.mark.parametrize("animals, items", [(25, 8), (3, 4), (5, 0)])
+def test_a_list_needs_enough_animals(animals, items):
+    with pytest.raises(ValueError, match=f"items={items} e animals={animals}"):
+        recall_batch(1, np.random.default_rng(0), animals=animals, items=items)

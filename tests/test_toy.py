@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from attnkit import toy
 from attnkit.attention import Full
-from attnkit.language import EXAMPLE, ECHO_VOCABULARY, LONG_VOCABULARY, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs
+from attnkit.language import (ECHO_VOCABULARY, EXAMPLE, LONG_VOCABULARY, RECALL_VOCABULARY, VOCABULARY, batch, echo_sentences, encode,
+                              long_batch, noun_pairs, recall_batch)
 from attnkit.masks import causal
 from attnkit.reference import multi_head_attention
 from attnkit.toy import __main__ as command
@@ -35,7 +36,7 @@ def test_the_shipped_model_solves_unseen_pairs(model):
 
 def test_the_shipped_weights_are_small_and_not_pickled():
     assert {path.suffix for path in archivio.DATA.iterdir()} == {".safetensors"}
-    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 600_000
+    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 1_300_000
     shapes = {name: value.shape for name, value in toy.load_weights().items()}
     assert shapes == {"embedding": (49, 8), "position": (7, 8), "norm": (8,), "Wq": (8, 8), "Wk": (8, 8), "Wv": (8, 8),
                       "Wo": (8, 8), "final_norm": (8,), "Wout": (8, 49)}
@@ -107,17 +108,18 @@ def few_steps(monkeypatch, *names):
 
 
 def test_the_command_that_regenerates_the_weights(tmp_path, monkeypatch, capsys):
-    few_steps(monkeypatch, "train", "learn_long", "learn_echo")
+    few_steps(monkeypatch, "train", "learn_long", "learn_echo", "learn_recall")
     monkeypatch.setattr(command, "SEEDS", 2)
+    monkeypatch.setattr(command, "RECALL_SEEDS", 2)
     shipped = {path.name: archivio._read(path.stem) for path in archivio.DATA.iterdir()}
     monkeypatch.setattr(archivio, "DATA", tmp_path)
     command.main([])
     assert "Pesi scritti in toy-due-layer-posti.safetensors" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == set(shipped)
-    for name, (arrays, n_heads, vocabulary) in shipped.items():            # gli stessi nomi, le stesse shape: cambiano solo i numeri
-        new, new_heads, new_vocabulary = archivio._read(name.removesuffix(".safetensors"))
-        assert (n_heads, vocabulary) == (new_heads, new_vocabulary)
-        seeds = 1 if "eco" in name else 0                                  # il primo asse conta i semi, e qui sono meno
+    for name, (arrays, about) in shipped.items():                          # gli stessi nomi, le stesse shape: cambiano solo i numeri
+        new, new_about = archivio._read(name.removesuffix(".safetensors"))
+        assert about == new_about
+        seeds = 1 if "eco" in name or "ricordo" in name else 0                                  # il primo asse conta i semi, e qui sono meno
         assert {key: (value.shape[seeds:], value.dtype) for key, value in arrays.items()} == {key: (value.shape[seeds:], value.dtype) for key, value in new.items()}
     assert [model.layers[0].attention.n_heads for model in toy.load_echoes(2)] == [2, 2]
     with pytest.raises(SystemExit):
@@ -225,13 +227,30 @@ def test_without_positions_longer_sentences_are_understood():
         without(torch.zeros((1, 0), dtype=torch.long))
 
 
-@pytest.mark.parametrize("name", [*archivio.SHIPPED, "toy-eco-1", "toy-eco-2"])
-def test_a_shipped_file_says_what_it_knows(name):
-    arrays, n_heads, vocabulary = archivio._read(name)
-    assert arrays["embedding"].shape[-2] == arrays["Wout"].shape[-1] == len(vocabulary) and n_heads in (1, 2)
-    assert vocabulary == (ECHO_VOCABULARY if "eco" in name else LONG_VOCABULARY if "due" in name else VOCABULARY)
+@pytest.mark.parametrize("path", sorted(archivio.DATA.iterdir()), ids=lambda path: path.stem)
+def test_a_shipped_file_says_what_it_knows(path):
+    arrays, about = archivio._read(path.stem)
+    vocabulary = tuple(about["vocabulary"])
+    assert arrays["embedding"].shape[-2] == arrays["Wout"].shape[-1] == len(vocabulary) == len(set(vocabulary)) and about["n_heads"] >= 1
+    words = {"eco": ECHO_VOCABULARY, "due": LONG_VOCABULARY, "ricordo": RECALL_VOCABULARY}
+    assert vocabulary == next((known for key, known in words.items() if key in path.stem), VOCABULARY)
+
+
+def test_unknown_models_are_refused():
     with pytest.raises(ValueError, match="ho trovato 'gatto'"):
         toy.load("gatto")
+    for width, kind, message in (("medie", "mha", "strette, larghe, ho trovato 'medie'"), ("larghe", "mla", "mha, gqa, mqa, ho trovato 'mla'")):
+        with pytest.raises(ValueError, match=message):
+            toy.load_recalls(width, kind)
+
+
+def test_few_key_heads_are_enough_unless_heads_are_narrow():
+    tokens, kinds = recall_batch(1000, np.random.default_rng(5)), ("mha", "gqa", "mqa")
+    narrow, wide = ([[toy.accuracy(model, tokens) for model in toy.load_recalls(width, kind)] for kind in kinds] for width in ("strette", "larghe"))
+    assert min(np.median(values) for values in wide) > 0.97
+    assert np.median(narrow[0]) > np.median(narrow[1]) > np.median(narrow[2]) and min(narrow[0]) > max(narrow[2])
+    for width in ("strette", "larghe"):
+        assert len({sum(p.numel() for p in model.parameters()) for kind in kinds for model in toy.load_recalls(width, kind)}) == 1
 
 
 @pytest.mark.parametrize("shape", [{}, dict(positions=False), dict(norm=False), dict(n_layers=2, n_heads=4, positions=False)])

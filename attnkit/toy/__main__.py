@@ -1,6 +1,7 @@
 """Rigenera i pesi che viaggiano con il pacchetto, o stampa quanto variano da un seme all'altro."""
 
 import argparse
+import itertools
 import random
 from dataclasses import astuple, fields
 
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from attnkit.language import ECHO_VOCABULARY, LONG_VOCABULARY, VOCABULARY, echo_sentences, long_batch, noun_pairs
+from attnkit.language import ECHO_VOCABULARY, LONG_VOCABULARY, RECALL_VOCABULARY, VOCABULARY, echo_sentences, long_batch, noun_pairs, recall_batch
 from attnkit.toy import archivio
 from attnkit.toy.addestramento import SHIPPED_SEED, Evaluation, accuracy, evaluate, learn, train
 from attnkit.toy.modello import ToyTransformer
@@ -55,16 +56,50 @@ def learn_echo(seed, n_heads, *, steps=2000, progress=True):
     return model
 
 
+RECALL_HEADS = {"mha": (4, 4), "gqa": (6, 2), "mqa": (7, 1)}   # query head e head di key: gli stessi parametri, se D = 4·Dh
+RECALL_WIDTHS = {"strette": 2, "larghe": 4}                   # la larghezza di una head
+RECALL_SEEDS = 10
+
+
+def learn_recall(seed, width, kind, *, steps=2000, progress=True):
+    """Addestra un modello a ritrovare un colore in un elenco."""
+    (n_heads, n_kv_heads), Dh = RECALL_HEADS[kind], RECALL_WIDTHS[width]
+    model = ToyTransformer(4 * Dh, 9, words=len(RECALL_VOCABULARY), n_heads=n_heads, n_kv_heads=n_kv_heads, head_dim=Dh, seed=seed)
+    rng = np.random.default_rng(seed)
+    learn(model, lambda: recall_batch(64, rng), steps=steps, progress=progress)
+    return model
+
+
+def recall(width, kind):
+    """Dieci semi di un tipo."""
+    seeds = tqdm(range(RECALL_SEEDS), desc=f"ricordo, head {width}, {kind}", leave=False)
+    models = [learn_recall(seed, width, kind, progress=False) for seed in seeds]
+    n_heads, n_kv_heads = RECALL_HEADS[kind]
+    archivio.save(_stacked(models, np.float16), archivio.DATA / f"toy-ricordo-{width}-{kind}.safetensors", n_heads=n_heads,
+                  n_kv_heads=n_kv_heads, head_dim=RECALL_WIDTHS[width], vocabulary=RECALL_VOCABULARY)
+    print(width, kind, np.sort([accuracy(model, recall_batch(2000, np.random.default_rng(0))) for model in models]).round(3))
+
+
+def ricordo():
+    """MHA, GQA e MQA, con head strette e con head larghe."""
+    for width, kind in itertools.product(RECALL_WIDTHS, RECALL_HEADS):
+        recall(width, kind)
+
+
 def eco():
     """Venti semi per una head, e gli stessi venti per due."""
     for n_heads in (1, 2):
         models = [learn_echo(seed, n_heads, progress=False) for seed in tqdm(range(SEEDS), desc=f"eco, {n_heads} head", leave=False)]
-        stacked = {name: np.stack([model.arrays()[name] for model in models]).astype(np.float32) for name in models[0].arrays()}
-        archivio.save(stacked, archivio.DATA / f"toy-eco-{n_heads}.safetensors", n_heads=n_heads, vocabulary=ECHO_VOCABULARY)
+        archivio.save(_stacked(models, np.float32), archivio.DATA / f"toy-eco-{n_heads}.safetensors", n_heads=n_heads, vocabulary=ECHO_VOCABULARY)
         print(f"{n_heads} head:", np.sort([accuracy(model, echo_sentences()) for model in models]).round(3))
 
 
-RECIPES = {"esempio": esempio, "senza-norme": senza_norme, "due-layer": due_layer, "eco": eco}
+RECIPES = {"esempio": esempio, "senza-norme": senza_norme, "due-layer": due_layer, "eco": eco, "ricordo": ricordo}
+
+
+def _stacked(models, dtype):
+    """I pesi di più modelli, uno per seme lungo il primo asse."""
+    return {name: np.stack([model.arrays()[name] for model in models]).astype(dtype) for name in models[0].arrays()}
 
 
 def _write(name, model, vocabulary=VOCABULARY, dtype=np.float64):

@@ -11,6 +11,7 @@ toy-due-layer.safetensors      due layer da due head, D = 16, senza posizioni
 toy-due-layer-posti…           lo stesso, con le posizioni
 toy-eco-1.safetensors          venti semi, una head: ripetere due nomi
 toy-eco-2.safetensors          venti semi, due head
+toy-ricordo-…-….safetensors    dieci semi: head strette o larghe; mha, gqa o mqa
 =============================  ==================================================
 """
 
@@ -26,6 +27,7 @@ from attnkit.shapes import positive_int
 from attnkit.toy.modello import ToyTransformer
 
 DATA = Path(__file__).parent.parent / "data"
+RECALLS = ("strette", "larghe"), ("mha", "gqa", "mqa")
 SHIPPED = ("toy", "toy-senza-norme", "toy-due-layer", "toy-due-layer-posti")
 
 
@@ -62,8 +64,8 @@ def load(name):
     """
     if name not in SHIPPED:
         raise ValueError(f"name: mi aspettavo uno fra {', '.join(SHIPPED)}, ho trovato {name!r}")
-    arrays, n_heads, _ = _read(name)
-    return _model(arrays, n_heads)
+    arrays, about = _read(name)
+    return _model(arrays, about)
 
 
 def load_echoes(n_heads):
@@ -82,35 +84,60 @@ def load_echoes(n_heads):
     """
     if positive_int("n_heads", n_heads) > 2:
         raise ValueError(f"n_heads: mi aspettavo 1 o 2, ho trovato {n_heads}")
-    arrays, n_heads, _ = _read(f"toy-eco-{n_heads}")
-    return [_model({name: array[seed] for name, array in arrays.items()}, n_heads) for seed in range(len(arrays["embedding"]))]
+    return _several(f"toy-eco-{n_heads}")
 
 
-def save(arrays, path, *, n_heads, vocabulary=VOCABULARY):
+def load_recalls(width, kind):
+    """I dieci modelli, ciascuno nato da un seme, che ritrovano un colore in un elenco.
+
+    Args:
+        width: "strette" (head larghe 2, D = 8) o "larghe" (4, D = 16).
+        kind: "mha" (4 query head e 4 di key), "gqa" (6 e 2) o "mqa" (7 e 1): tutti con gli stessi parametri.
+
+    Returns:
+        Una lista di dieci `ToyTransformer`.
+
+    Raises:
+        ValueError: se un nome non è fra quelli.
+
+    Si usa nel capitolo 7.
+    """
+    for found, known in zip((width, kind), RECALLS):
+        if found not in known:
+            raise ValueError(f"Mi aspettavo uno fra {', '.join(known)}, ho trovato {found!r}")
+    return _several(f"toy-ricordo-{width}-{kind}")
+
+
+def save(arrays, path, *, vocabulary=VOCABULARY, **heads):
     """Scrive i pesi di un modello, con ciò che serve per rileggerli.
 
     Args:
         arrays: i pesi, come li dà `ToyTransformer.arrays`.
         path: il file da scrivere.
-        n_heads: quante head per layer.
         vocabulary: i token, nell'ordine dei loro numeri.
+        heads: n_heads e, se servono, n_kv_heads e head_dim.
     """
-    about = json.dumps({"n_heads": n_heads, "vocabulary": vocabulary}, ensure_ascii=False)
+    about = json.dumps(heads | {"vocabulary": vocabulary}, ensure_ascii=False)
     save_file(arrays, path, metadata={"attnkit": about})      # una voce sola: di più, e il loro ordine cambierebbe a ogni scrittura
 
 
 def _read(name):
-    """Pesi, numero di head e vocabolario di un file."""
+    """I pesi di un file, e ciò che dice di sé."""
     with safe_open(DATA / f"{name}.safetensors", framework="numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}
-        about = json.loads(file.metadata()["attnkit"])
-    return arrays, about["n_heads"], tuple(about["vocabulary"])
+        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["attnkit"])
 
 
-def _model(arrays, n_heads):
-    """Il modello che ha quei pesi: la forma si legge dagli array."""
+def _several(name):
+    """I modelli di un file che ne contiene uno per seme: il primo asse conta i semi."""
+    arrays, about = _read(name)
+    return [_model({key: array[seed] for key, array in arrays.items()}, about) for seed in range(len(arrays["embedding"]))]
+
+
+def _model(arrays, about):
+    """Il modello che ha quei pesi: la forma si legge dagli array e da ciò che il file dice di sé."""
     words, d_model = arrays["embedding"].shape
     positions = "position" in arrays
-    model = ToyTransformer(d_model, len(arrays["position"]) if positions else 1, words=words, n_heads=n_heads, positions=positions,
+    heads = {name: value for name, value in about.items() if name != "vocabulary"}
+    model = ToyTransformer(d_model, len(arrays["position"]) if positions else 1, words=words, positions=positions, **heads,
                            n_layers=sum(name.endswith("Wq") for name in arrays), norm="final_norm" in arrays)
     return model.copy_from({name: arrays[name].astype(np.float64) for name in model.arrays()})

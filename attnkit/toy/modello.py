@@ -13,10 +13,10 @@ from attnkit.shapes import positive_int
 class ToyLayer(torch.nn.Module):
     """RMSNorm, attenzione, residuo: un layer senza feed-forward."""
 
-    def __init__(self, d_model, n_heads, pattern, norm):
+    def __init__(self, d_model, norm, **attention):
         super().__init__()
         self.norm = _norm(d_model, norm)
-        self.attention = MultiHeadAttention(d_model, n_heads, pattern=pattern)
+        self.attention = MultiHeadAttention(d_model, **attention)
 
     def forward(self, x):
         """Da (B, T, D) a (B, T, D)."""
@@ -35,6 +35,8 @@ class ToyTransformer(torch.nn.Module):
         max_tokens: la frase più lunga che sa leggere; senza posizioni non c'è limite.
         words: quante parole ha il vocabolario.
         n_heads: quante head per layer.
+        n_kv_heads: quante head di key e value; None = quante le query head.
+        head_dim: la larghezza di una head; None = D / n_heads.
         n_layers: quanti layer.
         pattern: chi vede chi.
         positions: se sommare a ogni token un vettore che dice in che posto sta.
@@ -50,8 +52,8 @@ class ToyTransformer(torch.nn.Module):
         2302.13971. Si addestra nel capitolo 6.
     """
 
-    def __init__(self, d_model=8, max_tokens=7, *, words=len(VOCABULARY), n_heads=1, n_layers=1, pattern=Causal(),
-                 positions=True, norm=True, embedding_std=0.1, seed=0):
+    def __init__(self, d_model=8, max_tokens=7, *, words=len(VOCABULARY), n_heads=1, n_kv_heads=None, head_dim=None, n_layers=1,
+                 pattern=Causal(), positions=True, norm=True, embedding_std=0.1, seed=0):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
 
@@ -64,10 +66,12 @@ class ToyTransformer(torch.nn.Module):
 
         self.embedding = small(words, d_model)                # (parole, D)
         self.position = small(max_tokens, d_model) if positions else None             # (T, D)
-        self.layers = torch.nn.ModuleList(ToyLayer(d_model, n_heads, pattern, norm) for _ in range(positive_int("n_layers", n_layers)))
+        self.layers = torch.nn.ModuleList(
+            ToyLayer(d_model, norm, n_heads=n_heads, n_kv_heads=n_kv_heads, head_dim=head_dim, pattern=pattern)
+            for _ in range(positive_int("n_layers", n_layers)))
         for layer in self.layers:
             for linear in (layer.attention.Wq, layer.attention.Wk, layer.attention.Wv, layer.attention.Wo):
-                linear.weight = torch.nn.Parameter(uniform(d_model, d_model).detach().T)      # nn.Linear tiene la trasposta
+                linear.weight = torch.nn.Parameter(uniform(*linear.weight.T.shape).detach().T)      # nn.Linear tiene la trasposta
         self.last_norm = _norm(d_model, norm)
         self.Wout = uniform(d_model, words)                   # (D, parole)
         self.double()
