@@ -157,6 +157,22 @@ def test_what_does_not_belong_is_refused(change, message):
     assert cache.length == 2
 
 
+def test_a_value_of_another_kind_is_not_cast():
+    cache, k = KVCache(), random(1, 2, 3, 5)
+    with pytest.raises(ValueError, match="k e v devono avere lo stesso dtype: ho trovato torch.float64 e torch.float32"):
+        cache.append(k, k.float())
+    assert cache.length == 0
+
+
+@torch.no_grad()
+def test_a_refusal_does_not_move_the_window():
+    cache, k = KVCache(max_tokens=6), random(1, 2, 9, 5)
+    cache.append(k[:, :, :5], k[:, :, :5], reach=3)
+    with pytest.raises(ValueError, match="ne ha 2, e ne arrivano 5"):
+        cache.append(k[:, :, :5], k[:, :, :5], reach=3)
+    assert cache.kept == cache.length == 5
+
+
 def test_a_cache_serves_one_layer():
     first, second, cache, x = layer_of(2), layer_of(2), KVCache(), random(1, 3, 10)
     first(x, cache)

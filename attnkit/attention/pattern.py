@@ -22,7 +22,8 @@ class Pattern:
     """
 
     causal = True             # nessuno vede il futuro: i token nuovi non cambiano le uscite dei vecchi
-    reach = None              # quante key, sé stessa compresa, può vedere una query; None = senza limite
+    reach = None              # quante key, sé stessa compresa, può vedere una query; None = senza limite. Con un limite,
+                              # chi vede chi deve dipendere solo dalla distanza
 
     def sees(self, i, j):
         """True dove la query in posizione `i` vede la key in posizione `j`; interi o tensori di interi."""
@@ -59,14 +60,15 @@ class Pattern:
             raise ValueError(f"Tq={Tq} supera Tk={Tk}: con {self} le query sono le ultime Tq delle Tk posizioni")
 
     def attend(self, q, k, v, scale):
-        """L'attenzione a blocchi di query: ogni blocco ignora le key del proprio futuro e maschera le altre."""
+        """L'attenzione a blocchi di query: di ciascuno si leggono solo le key che qualcuna può vedere, mascherate."""
         Tq, Tk = q.shape[2], k.shape[2]
         outputs = []
         for start in range(0, Tq, QUERY_BLOCK):
             stop = min(start + QUERY_BLOCK, Tq)
-            n_keys = Tk - Tq + stop                                        # fino all'ultima posizione del blocco
-            mask = self.mask(stop - start, n_keys, device=q.device)[None, None]
-            outputs.append(_fused(q[:, :, start:stop], k[:, :, :n_keys], v[:, :, :n_keys], scale, attn_mask=mask))
+            last = Tk - Tq + stop                                          # una oltre l'ultima posizione del blocco
+            first = 0 if self.reach is None else max(0, last - (stop - start) - self.reach + 1)
+            mask = self.mask(stop - start, last - first, device=q.device)[None, None]
+            outputs.append(_fused(q[:, :, start:stop], k[:, :, first:last], v[:, :, first:last], scale, attn_mask=mask))
         return torch.cat(outputs, dim=2)                                   # (B, Hq, Tq, Dh)
 
 
@@ -144,18 +146,10 @@ class Window(Pattern):
         return short * (short + 1) // 2 + (T - short) * self.window
 
     def attend(self, q, k, v, scale):
-        """A blocchi di query: di ciascuno si leggono solo le key che qualcuna può vedere."""
-        Tq, Tk = q.shape[2], k.shape[2]
-        if Tq == 1:
+        """Una query sola vede tutta la sua finestra; il resto va a blocchi."""
+        if q.shape[2] == 1:
             return _one_query(q, k[:, :, -self.window:], v[:, :, -self.window:], scale)
-        outputs = []
-        for start in range(0, Tq, QUERY_BLOCK):
-            stop = min(start + QUERY_BLOCK, Tq)
-            last = Tk - Tq + stop                                          # una oltre l'ultima posizione del blocco
-            first = max(0, last - (stop - start) - self.window + 1)
-            mask = self.mask(stop - start, last - first, device=q.device)[None, None]
-            outputs.append(_fused(q[:, :, start:stop], k[:, :, first:last], v[:, :, first:last], scale, attn_mask=mask))
-        return torch.cat(outputs, dim=2)                                   # (B, Hq, Tq, Dh)
+        return super().attend(q, k, v, scale)
 
 
 def _one_query(q, k, v, scale):

@@ -92,6 +92,12 @@ def encode(tokens, vocabulary=VOCABULARY):
     return np.array([places[token] for token in tokens], dtype=np.int64)
 
 
+def determiners(noun):
+    """I determinanti che un nome può avere: l'articolo, che dice il genere, poi i neutri."""
+    form = FORM[noun]
+    return ARTICLES[form], *NEUTRAL[form[1]]
+
+
 def noun_pairs():
     """Le coppie (soggetto, oggetto), divise fra addestramento e prova.
 
@@ -160,14 +166,13 @@ def surprise_floor(pairs, *, neutral=0.7):
     Fonte:
         Shannon 1948, A Mathematical Theory of Communication. Si usa nel capitolo 6.
     """
-    def determiners(form):
-        return [(ARTICLES[form], 1 - neutral), *((word, neutral / 2) for word in NEUTRAL[form[1]])]
-
+    shares = 1 - neutral, neutral / 2, neutral / 2            # l'articolo, e i due neutri
     prefixes = [collections.Counter() for _ in range(8)]      # la probabilità di ogni inizio di frase, per lunghezza
     for subject, object_ in pairs:
         forms = {1: FORM[subject], 4: FORM[object_]}
         endings = [(stem, ENDINGS[forms[place]]) for place, stems in STEMS.items() for stem in stems]
-        choices = itertools.product(determiners(forms[1]), VERBS[forms[1][1]], determiners(forms[4]), endings)
+        first_words, second_words = (list(zip(determiners(noun), shares)) for noun in (subject, object_))
+        choices = itertools.product(first_words, VERBS[forms[1][1]], second_words, endings)
         for (first, p), verb, (second, q), (stem, ending) in choices:
             sentence = first, subject, verb, second, object_, "perché", stem, ending
             for length in range(8):

@@ -3,13 +3,13 @@
     la gatta insegue il topo avanti ‖ gatta·topo
     la gatta insegue il topo indietro ‖ topo·gatta
 
-La risposta è un token solo, che ripete i due nomi nell'ordine chiesto. Le frasi possibili sono poche
-migliaia, e si provano tutte.
+La risposta è un token solo, che ripete i due nomi nell'ordine chiesto. Le frasi possibili sono meno di
+diecimila, e si provano tutte.
 """
 
 import itertools
 
-from attnkit.language.concordanza import ARTICLES, FORM, NEUTRAL, NOUNS, VERBS, encode
+from attnkit.language.concordanza import ARTICLES, NEUTRAL, NOUNS, VERBS, determiners, encode
 
 ANIMALS = NOUNS["ms"] + NOUNS["fs"]
 ORDERS = ("avanti", "indietro")
@@ -28,11 +28,6 @@ def echo_sentences():
     words = []
     for (subject, object_), verb, order in itertools.product(itertools.permutations(ANIMALS, 2), VERBS["s"], ORDERS):
         answer = f"{subject}·{object_}" if order == "avanti" else f"{object_}·{subject}"
-        for one, two in itertools.product(_determiners(subject), _determiners(object_)):
+        for one, two in itertools.product(determiners(subject), determiners(object_)):
             words += [one, subject, verb, two, object_, order, answer]
     return encode(words, ECHO_VOCABULARY).reshape(-1, 7)
-
-
-def _determiners(noun):
-    form = FORM[noun]
-    return ARTICLES[form], *NEUTRAL[form[1]]

@@ -67,10 +67,10 @@ class KVCache:
         """
         self._check(k, v, owner)
         Tq = k.shape[2]
-        if reach is not None:                                  # ciò che è uscito dalla finestra non serve più
-            self._start = max(self._start, self._stop - (reach - 1))
-        if self.max_tokens is not None and self.kept + Tq > self.max_tokens:
-            raise ValueError(f"La cache tiene al più max_tokens={self.max_tokens} token: ne ha {self.kept}, e ne arrivano {Tq}")
+        start = self._start if reach is None else max(self._start, self._stop - (reach - 1))
+        if self.max_tokens is not None and self._stop - start + Tq > self.max_tokens:
+            raise ValueError(f"La cache tiene al più max_tokens={self.max_tokens} token: ne ha {self._stop - start}, e ne arrivano {Tq}")
+        self._start = start                                    # ciò che è uscito dalla finestra non serve più
         if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad or (self._k is not None and self._k.requires_grad)):
             self._concatenate(k, v)
         else:
@@ -86,6 +86,7 @@ class KVCache:
     def _check(self, k, v, owner):
         if k.shape != v.shape or k.dim() != 4:
             raise ValueError(f"cache: mi aspettavo k e v di shape (B, Hkv, T, Dh), ho trovato {tuple(k.shape)} e {tuple(v.shape)}")
+        same_kind("k e v", k, v)
         if self._owner is not None and self._owner() is not owner:
             raise ValueError("cache: questa è la cache di un altro layer; ogni layer ne vuole una sua")
         if self._k is None:

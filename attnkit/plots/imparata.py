@@ -4,14 +4,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.patches import Rectangle
 
-from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, WEIGHT, CourseFigure, box, canvas, number, percent,
-                                plot_axes, tint, write)
-
-
-def _italian(axes, *names):
-    """Le tacche con la virgola decimale."""
-    for name in names:
-        getattr(axes, f"{name}axis").set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, WEIGHT, CourseFigure, box, canvas, italian_ticks,
+                                number, percent, plot_axes, tint, write)
 
 
 def loss_curve(losses, floor, chance):
@@ -40,7 +34,7 @@ def loss_curve(losses, floor, chance):
     write(axes, 0.3 * len(losses), floor + 0.55, "la loss, media mobile", ha="left", color=WEIGHT, size=9.5, weight="bold")
     with rc_context(STYLE):
         axes.set(xlim=(0, len(losses)), ylim=(0, chance * 1.06))
-        _italian(axes, "y")
+        italian_ticks(axes.yaxis)
         axes.set_xlabel("passo", fontsize=9)
         axes.tick_params(labelsize=8.5)
     return figure
@@ -99,7 +93,7 @@ def weight_and_effect(weights, effects, flipped):
         axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(0.03, 1.0))
         axes.set_xlabel("peso dell'arco, %", fontsize=9)
         axes.set_ylabel("vantaggio perso tagliandolo (logit)", fontsize=9)
-        _italian(axes, "y")
+        italian_ticks(axes.yaxis)
         axes.tick_params(labelsize=8.5)
     return figure
 

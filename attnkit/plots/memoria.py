@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.patches import Rectangle
 
-from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, VALUE, WEIGHT, CourseFigure, box, canvas, number, plot_axes,
-                                tint, write)
+from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, VALUE, WEIGHT, CourseFigure, box, canvas, italian_ticks,
+                                number, plot_axes, tint, write)
 
 LOOKS = ((QUERY, "o", "-"), (WEIGHT, "s", "--"), (OUTPUT, "^", "-."))
 
@@ -68,7 +68,7 @@ def step_times(contexts, measured, limits):
     with rc_context(STYLE):
         axes.set_xticks(contexts, [str(context) for context in contexts])
         axes.minorticks_off()
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+        italian_ticks(axes.yaxis)
         axes.set_xlabel("token nella cache", fontsize=9)
         axes.set_ylabel("millisecondi per passo", fontsize=9)
         axes.tick_params(labelsize=8.5)
@@ -103,8 +103,7 @@ def roofline(points, bandwidth, peak):
     write(axes, ridge * 0.92, floor * 1.35, "comanda la memoria", ha="right", size=9, color=SOFT)
     write(axes, ridge * 1.08, floor * 1.35, "comandano i conti", ha="left", size=9, color=SOFT)
     with rc_context(STYLE):
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+        italian_ticks(axes.xaxis, axes.yaxis)
         axes.minorticks_off()
         axes.set(xlim=(low, high), ylim=(floor, 2 * peak / 1e9))
         axes.set_xlabel("FLOP per byte letto", fontsize=9)

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.patches import Rectangle
 
-from attnkit.plots.tela import (FAINT, INK, OUTPUT, PAPER, QUERY, SOFT, STYLE, VALUE, WEIGHT, CourseFigure, arrow, canvas, number,
-                                percent, plot_axes, squares, tint, write)
+from attnkit.plots.tela import (FAINT, INK, OUTPUT, PAPER, QUERY, SOFT, STYLE, VALUE, WEIGHT, CourseFigure, arrow, canvas, italian_ticks,
+                                number, percent, plot_axes, squares, tint, write)
 
 
 def _numbered(axes, x, y, source, *, cell, height, n_tokens):
@@ -167,7 +167,7 @@ def seeds(groups, title):
         title: che cosa si misura.
 
     Returns:
-        Una figura. Capitolo 5.
+        Una figura. Capitoli 5 e 7.
     """
     names = list(groups)
     ranges = "; ".join(f"{name}, da {100 * min(values):.0f} a {100 * max(values):.0f} %" for name, values in groups.items())
@@ -191,6 +191,6 @@ def seeds(groups, title):
         axes.set_yticklabels(names, fontsize=10, fontweight="bold")
         axes.set_xlabel(title, fontsize=9)
         axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+        italian_ticks(axes.xaxis)
         axes.spines["left"].set_visible(False)
     return figure

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.patches import Rectangle
 
-from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, WEIGHT, CourseFigure, arrow, canvas, number,
-                                percent, plot_axes, squares, tint, write)
+from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, WEIGHT, CourseFigure, arrow, canvas, italian_ticks,
+                                number, percent, plot_axes, squares, tint, write)
 
 
 def relevance(trace):
@@ -178,7 +178,7 @@ def scale(widths, spread, sensitivity):
             axes.set_xticks(widths, [str(width) for width in widths])
             axes.minorticks_off()
             axes.tick_params(labelsize=8.5)
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+            italian_ticks(axes.yaxis)
             axes.set_ylim(0, 1.08 * max(without.max(), scaled.max()))
             axes.set_xlabel("larghezza della head, $d_k$ (scala logaritmica)", fontsize=9)
     first, second = figure.axes

@@ -115,6 +115,12 @@ def number(value, digits=2):
     return text.replace(".", ",").replace("-", "−")
 
 
+def italian_ticks(*axes):
+    """Le tacche di uno o più assi, con la virgola decimale."""
+    for axis in axes:
+        axis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+
+
 def percent(value):
     """Una frazione come percentuale intera; dove l'arrotondamento direbbe zero o cento, lo si dice."""
     if value < 0.01:

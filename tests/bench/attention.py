@@ -11,8 +11,8 @@ aggiunge, misurata in un processo a parte (solo su Linux).
 import math
 import subprocess
 import sys
-import time
-from pathlib import Path
+
+from misure import best, memory, reset_peak
 
 ROUNDS, SECONDS = 12, 2.0                                     # almeno questi giri, e almeno questo tempo
 B, H, Dh = 1, 8, 64
@@ -68,21 +68,6 @@ def in_one_projection(layer):
 
 # Il tempo -------------------------------------------------------------------------------------------
 
-def best(*functions):
-    """Il giro più breve di ciascuna funzione, in millisecondi; i giri si alternano."""
-    shortest = [math.inf] * len(functions)
-    for function in functions:
-        function()
-    start, rounds = time.perf_counter(), 0
-    while rounds < ROUNDS or time.perf_counter() - start < SECONDS:
-        for i, function in enumerate(functions):
-            before = time.perf_counter()
-            function()
-            shortest[i] = min(shortest[i], time.perf_counter() - before)
-        rounds += 1
-    return [1000 * seconds for seconds in shortest]
-
-
 def there_and_back(function, *inputs):
     """La stessa chiamata, seguita dai gradienti degli ingressi e, se ci sono, dei pesi."""
     import torch
@@ -130,12 +115,6 @@ def comparisons():
 
 # La memoria -----------------------------------------------------------------------------------------
 
-def status(field):
-    """Un campo di /proc/self/status, in MiB."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
-
-
 def added_memory(name, T):
     """Quanti MiB aggiunge al picco una chiamata: si esegue in un processo che non fa altro."""
     import torch
@@ -143,10 +122,10 @@ def added_memory(name, T):
     function = {"attention": attention, "sdpa": sdpa, "naive": naive}[name]
     function(*(torch.randn(B, H, 128, Dh) for _ in "qkv"))    # ciò che si alloca una volta sola
     q, k, v = (torch.randn(B, H, T, Dh) for _ in "qkv")
-    before = status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")             # il picco riparte da qui
+    before = memory("VmRSS")
+    reset_peak()
     output = function(q, k, v)
-    return status("VmHWM") - before
+    return memory("VmHWM") - before
 
 
 def main(only=""):
@@ -156,7 +135,7 @@ def main(only=""):
     results = []
     for name, ours, theirs, target in tqdm(rows, desc="tempi", leave=False):
         with torch.set_grad_enabled("indietro" in name):
-            results.append((name, *best(ours, theirs), target))
+            results.append((name, *best((ours, theirs), rounds=ROUNDS, seconds=SECONDS), target))
     print(f"B={B}, H={H}, Dh={Dh}, float32, torch {torch.__version__}, {torch.get_num_threads()} thread\n")
     print(f"{'':72} {'noi, ms':>9} {'pari, ms':>9} {'rapporto':>9}  obiettivo")
     for name, ours, theirs, target in results:

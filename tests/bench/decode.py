@@ -8,26 +8,12 @@ banda con cui la cache è letta, in percentuale di quella di una copia. I pari g
 giro più breve. La memoria è quella di picco che un passo aggiunge, misurata in un processo a parte (solo su Linux).
 """
 
-import math
 import subprocess
 import sys
-import time
-from pathlib import Path
+
+from misure import best, memory, reset_peak
 
 B, Hq, Dh, ROUNDS = 8, 32, 128, 5
-
-
-def best(functions):
-    """Il giro più breve di ciascuna funzione, in millisecondi; i giri si alternano."""
-    shortest = dict.fromkeys(functions, math.inf)
-    for function in functions.values():
-        function()
-    for _ in range(ROUNDS):
-        for name, function in functions.items():
-            before = time.perf_counter()
-            function()
-            shortest[name] = min(shortest[name], 1000 * (time.perf_counter() - before))
-    return shortest
 
 
 def measure(tokens):
@@ -51,7 +37,7 @@ def measure(tokens):
         runs[f"enable_gqa, Hkv={n}"] = lambda kv=heads[n]: F.scaled_dot_product_attention(q, *kv, enable_gqa=True)
     if tokens <= 8192:                                        # più in là la memoria ripetuta non ci starebbe comoda
         runs["ripetute, Hkv=8"] = lambda: repeated(q, *heads[8])
-    times = best(runs)
+    times = dict(zip(runs, best(runs.values(), rounds=ROUNDS)))
     bandwidth = 2 * copy.numel() * 4 / times["copia"]         # una copia legge e scrive
     return times, bandwidth, {n: 2 * k.numel() * 4 for n, (k, _) in heads.items()}
 
@@ -75,12 +61,6 @@ def table(tokens):
 
 # La memoria -----------------------------------------------------------------------------------------
 
-def status(field):
-    """Un campo di /proc/self/status, in MiB."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
-
-
 def peak_of_a_step(n_kv_heads):
     """La memoria di picco di due passi, divisa per cache e pesi: uno qualsiasi, e uno in cui la memoria raddoppia."""
     import torch
@@ -93,11 +73,11 @@ def peak_of_a_step(n_kv_heads):
         for tokens in [1000] * 15 + [999]:                    # fino a un token dal raddoppio
             layer(torch.randn(4, tokens, 1024), cache)
         for _ in range(2):
-            Path("/proc/self/clear_refs").write_text("5")     # il picco riparte da qui
-            resting = status("VmRSS")
+            reset_peak()
+            resting = memory("VmRSS")
             layer(torch.randn(4, 1, 1024), cache)
             held = (cache.nbytes + 4 * sum(p.numel() for p in layer.parameters())) / 2 ** 20
-            ratios.append((held + status("VmHWM") - resting) / held)
+            ratios.append((held + memory("VmHWM") - resting) / held)
     return ratios
 
 
