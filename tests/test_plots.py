@@ -55,7 +55,8 @@ def figures():
         "sharing": plots.sharing(8, [("MHA", 8, "128 KiB per token"), ("GQA", 2, "32 KiB per token"), ("MQA", 1, "16 KiB per token")]),
         "step_times": plots.step_times([1024, 2048, 4096], {"MHA": [5, 10, 20], "GQA": [2, 4, 8], "MQA": [1, 2, 3]}, {"MHA": [4, 8, 16], "GQA": [1, 2, 4], "MQA": [0.1, 0.2, 0.4]}),
         "roofline": plots.roofline({"MHA": 0.5, "GQA-8": 2, "MQA": 16}, 2.5e10, 1.2e11),
-        "size_bars": plots.size_bars({"8B": {"MHA": 64, "GQA": 16, "MQA": 2}, "405B": {"MHA": 1008, "GQA": 63, "MQA": 7.875}}, "GiB", "KV cache"),
+        "size_dots": plots.size_dots({"8B": {"MHA": 64, "GQA": 16, "MQA": 2}, "405B": {"MHA": 1008, "GQA": 63, "MQA": 7.875}}, "GiB", "KV cache"),
+        "latent": plots.latent(128, 512, 64),
         "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }
 
@@ -65,7 +66,7 @@ T = 2 ** np.arange(5, 13)
 NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
          "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost",
          "split_heads", "combining", "head_tables", "seeds", "loss_curve", "moments", "weight_and_effect", "composition", "lengths", "cheating", "sharing", "step_times", "roofline",
-         "size_bars"]
+         "size_dots", "latent"]
 
 
 def broken_masks(example):

@@ -36,7 +36,7 @@ def test_the_shipped_model_solves_unseen_pairs(model):
 
 def test_the_shipped_weights_are_small_and_not_pickled():
     assert {path.suffix for path in archivio.DATA.iterdir()} == {".safetensors"}
-    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 1_300_000
+    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 1_400_000
     shapes = {name: value.shape for name, value in toy.load_weights().items()}
     assert shapes == {"embedding": (49, 8), "position": (7, 8), "norm": (8,), "Wq": (8, 8), "Wk": (8, 8), "Wv": (8, 8),
                       "Wo": (8, 8), "final_norm": (8,), "Wout": (8, 49)}

@@ -4,7 +4,7 @@ import numpy as np
 
 from attnkit.exercises.esercizio import Exercise, Misconception
 from attnkit.masks import causal
-from attnkit.reference import attention, softmax
+from attnkit.reference import attention, attention_weights, softmax
 
 
 def _steps(rng):
@@ -37,7 +37,7 @@ def cache_bytes(n_layers, n_heads, n_kv_heads, head_dim, token, byte):
 
 
 def _reads(rng):
-    return [(16, 4, 2, 8, 2), (10, 6, 3, 5, 4), (4096, 32, 8, 128, 2)]
+    return [(16, 4, 2, 8, 2), (10, 6, 2, 5, 4), (4096, 32, 8, 128, 2)]
 
 
 def intensity(token, n_heads, n_kv_heads, head_dim, byte):
@@ -115,6 +115,16 @@ EXERCISES = (
                           "Hai diviso per la radice del numero di token nella cache. La scala è la radice della larghezza delle key, `len(q)`."),
             Misconception("solo l'uscita", lambda q, k, v, K, V: decode_step(q, k, v, K, V)[0],
                           "L'uscita è giusta, ma manca la cache aggiornata: senza, il passo seguente non saprebbe di questo token. Restituisci la terna (uscita, K, V)."),
+            Misconception("cache non aggiornata", lambda q, k, v, K, V: (decode_step(q, k, v, K, V)[0], K, V),
+                          "L'uscita è giusta, ma la cache che restituisci è quella di prima: il passo seguente non saprebbe di questo token."),
+            Misconception("token nuovo assente", _decode(store=lambda k, v, K, V: (K, V)),
+                          "Il token nuovo non è entrato nella cache, e così non vede nemmeno sé stesso: la sua key e il suo value vanno aggiunti prima di guardare."),
+            Misconception("token nuovo due volte", _decode(store=lambda k, v, K, V: (np.vstack([K, k, k]), np.vstack([V, v, v]))),
+                          "Il token nuovo è nella cache due volte: a ogni passo si aggiunge una riga sola."),
+            Misconception("query al posto della key", lambda q, k, v, K, V: decode_step(q, q, v, K, V),
+                          "Nella cache hai messo la query. Si conservano key e value: una query serve solo al proprio passo."),
+            Misconception("senza softmax", lambda q, k, v, K, V: (np.vstack([K, k]) @ q / np.sqrt(len(q)) @ np.vstack([V, v]), np.vstack([K, k]), np.vstack([V, v])),
+                          "Manca la softmax: hai pesato i value con i punteggi."),
             Misconception("key e value scambiati", _decode(store=lambda k, v, K, V: (np.vstack([K, v]), np.vstack([V, k]))),
                           "Hai messo il value fra le key, e la key fra i value."),
         ),
@@ -132,10 +142,17 @@ EXERCISES = (
                           "Hai moltiplicato per tutti e due i numeri di head. Le query non si conservano: conta solo n_kv_heads."),
             Misconception("dimenticati i layer", lambda L, Hq, Hkv, Dh, T, b: 2 * Hkv * Dh * T * b, "Ogni layer ha la sua cache: manca n_layers."),
             Misconception("numeri al posto dei byte", lambda L, Hq, Hkv, Dh, T, b: 2 * L * Hkv * Dh * T, "Hai contato i numeri: ognuno occupa più di un byte."),
+            *(Misconception(unit, lambda L, Hq, Hkv, Dh, T, b, size=size: 2 * L * Hkv * Dh * T * b / size, f"Il conto è giusto, ma l'hai diviso per {name}: la domanda chiede i byte.")
+              for unit, size, name in (("KiB", 2 ** 10, "1024"), ("MiB", 2 ** 20, "1024²"), ("GiB", 2 ** 30, "1024³"), ("GB", 10 ** 9, "un miliardo"))),
+            Misconception("query head per gruppo", lambda L, Hq, Hkv, Dh, T, b: 2 * L * (Hq // Hkv) * Dh * T * b,
+                          "Hai usato n_heads / n_kv_heads: quello è quante query head condividono una key. Nella cache contano le head di key e value, n_kv_heads."),
+            Misconception("dimenticati i token", lambda L, Hq, Hkv, Dh, T, b: 2 * L * Hkv * Dh * b, "Sono i byte di un token solo: la sequenza ne ha di più."),
+            Misconception("dimenticata la larghezza", lambda L, Hq, Hkv, Dh, T, b: 2 * L * Hkv * T * b, "Ogni key è un vettore: manca la larghezza, head_dim."),
+            Misconception("due byte per numero", lambda L, Hq, Hkv, Dh, T, b: 4 * L * Hkv * Dh * T, "Hai contato due byte per numero, come in bfloat16: quanti sono lo dice `byte`."),
             Misconception("bit", lambda L, Hq, Hkv, Dh, T, b: 16 * L * Hkv * Dh * T * b, "Hai contato i bit: la domanda chiede i byte."),
             Misconception("tabella dei pesi", lambda L, Hq, Hkv, Dh, T, b: L * Hq * T * T * b, "Hai contato le tabelle dei pesi. Quelle si calcolano e si buttano: nella cache restano key e value, una riga per token."),
         ),
-        praise="2 · L · Hkv · Dh · token · byte: cresce con i token, e l'unico fattore che si può tagliare senza accorciare il modello è Hkv.",
+        praise="2 · L · Hkv · Dh · token · byte: cresce con i token. Fra i fattori che si possono tagliare c'è Hkv.",
     ),
     Exercise(
         id="7.3", title="FLOP per byte", kind="scrivi", stars=2, minutes=6,
@@ -151,6 +168,9 @@ EXERCISES = (
             Misconception("solo le key", lambda T, Hq, Hkv, Dh, b: (4 * T * Hq * Dh, T * Hkv * Dh * b, 4 * Hq / Hkv / b), "Hai contato i byte delle key, ma si leggono anche i value."),
             Misconception("numeri al posto dei byte", lambda T, Hq, Hkv, Dh, b: (4 * T * Hq * Dh, 2 * T * Hkv * Dh, 2 * Hq / Hkv), "I FLOP sono giusti. Hai contato i numeri letti, non i byte: ognuno ne occupa più d'uno."),
             Misconception("frazione rovesciata", lambda T, Hq, Hkv, Dh, b: (4 * T * Hq * Dh, 2 * T * Hkv * Dh * b, Hkv * b / Hq / 2), "I primi due numeri sono giusti. L'ultimo è rovesciato: FLOP diviso byte."),
+            Misconception("divisione intera", lambda T, Hq, Hkv, Dh, b: (4 * T * Hq * Dh, 2 * T * Hkv * Dh * b, 4 * T * Hq * Dh // (2 * T * Hkv * Dh * b)),
+                          "I primi due numeri sono giusti. Il rapporto non è sempre intero: serve `/`, non `//`."),
+            Misconception("due byte per numero", lambda T, Hq, Hkv, Dh, b: (4 * T * Hq * Dh, 4 * T * Hkv * Dh, Hq / Hkv), "I FLOP sono giusti. Hai contato due byte per numero, come in bfloat16: quanti sono lo dice `byte`."),
             Misconception("tabella intera", lambda T, Hq, Hkv, Dh, b: (4 * T * T * Hq * Dh, 2 * T * Hkv * Dh * b, 2 * T * Hq / Hkv / b), "Hai contato tutte le righe. In un passo di generazione la query è una sola."),
         ),
         praise="In bfloat16 è Hq / Hkv: 1 per MHA, 4 o 8 per GQA, Hq per MQA. La lunghezza si semplifica.",
@@ -166,6 +186,13 @@ EXERCISES = (
             Misconception("media delle head", _grouped(lambda X, heads: np.repeat(X.mean(axis=0, keepdims=True), heads, axis=0)),
                           "Hai fatto la media delle head di key e value. Ogni gruppo usa la propria, così com'è."),
             Misconception("gruppi in ordine inverso", _grouped(lambda X, heads: _repeated(X[::-1], heads)), "I gruppi sono in ordine inverso: le prime query head usano la prima head di key."),
+            Misconception("value nell'altro ordine", lambda Q, K, V: attention(Q, _repeated(K, len(Q)), np.tile(V, (len(Q) // len(V), 1, 1)), mask=causal(Q.shape[1]))[0],
+                          "Le key sono quelle giuste, i value no: anche loro si ripetono uno per uno, V0 V0 V1 V1."),
+            Misconception("gruppi di due", _grouped(lambda X, heads: X[np.minimum(np.arange(heads) // 2, len(X) - 1)]), "Hai preso gruppi di due query head: quante sono lo dice Hq / Hkv."),
+            Misconception("l'ultima head", _grouped(lambda X, heads: np.repeat(X[-1:], heads, axis=0)), "Tutte le query head usano l'ultima head di key. Ogni gruppo ha la sua."),
+            Misconception("radice della larghezza dei value", lambda Q, K, V: _grouped(_repeated, scale=V.shape[-1] ** -0.5)(Q, K, V), "Hai diviso per la radice della larghezza dei value: la scala è quella delle key."),
+            Misconception("maschera dopo la softmax", lambda Q, K, V: (attention_weights(Q, _repeated(K, len(Q))) * causal(Q.shape[1])) @ _repeated(V, len(Q)),
+                          "Hai mascherato i pesi invece dei punteggi: le righe non sommano più a uno."),
             Misconception("senza maschera", _grouped(_repeated, mask=False), "Manca la maschera causale: ogni token vede anche il futuro."),
             Misconception("senza scala", _grouped(_repeated, scale=1.0), "Manca la divisione per la radice della larghezza delle key."),
             Misconception("una query head per gruppo", lambda Q, K, V: attention(Q[::len(Q) // len(K)], K, V, mask=causal(Q.shape[1]))[0],
@@ -181,6 +208,8 @@ EXERCISES = (
         misconceptions=(
             Misconception("tutto per quattro", lambda: _factors(4, 4, 4, 4, 4), "Non tutto: le query head sono ancora 32, e ciascuna confronta la sua query con tutte le key. Calano solo i numeri conservati e letti."),
             Misconception("diviso per otto", lambda: _factors(8, 8, 1, 1, 1), "Le head di key sono 8, ma erano 32: si divide per il rapporto, non per quante ne restano."),
+            Misconception("diviso per trentadue", lambda: _factors(32, 32, 1, 1, 1), "Così sarebbe con una head di key sola, cioè MQA. Qui ne restano 8 su 32."),
+            Misconception("quanto resta", lambda: _factors(0.25, 0.25, 1, 1, 1), "Hai scritto quanto resta, un quarto: la domanda chiede per quale numero si divide."),
             Misconception("anche i FLOP", lambda: _factors(4, 4, 4, 1, 1), "I FLOP non calano: ogni query head fa ancora i suoi prodotti con ogni key. È la lettura a costare meno, non il conto."),
             Misconception("anche le tabelle", lambda: _factors(4, 4, 1, 1, 4), "Ogni query head ha ancora la sua tabella di pesi: le key sono in comune, le query no."),
             Misconception("la cache sì, la lettura no", lambda: _factors(4, 1, 1, 1, 1), "Una key condivisa si può leggere una volta sola per tutto il gruppo: è lì il guadagno di velocità."),
@@ -195,16 +224,20 @@ EXERCISES = (
         misconceptions=(
             Misconception("la media stampata", lambda: (1.51 / 0.28, 46.6), "Il primo numero è giusto. La media stampata è 46,6, ma i sette punteggi ne danno un'altra: è proprio ciò che la domanda chiede di controllare."),
             Misconception("un decimale solo", lambda: (5.39, 46.8), "Il primo numero è giusto. La media va data con almeno due decimali: con uno solo non si capisce di quanto differisce da quella stampata."),
+            Misconception("rapporto arrotondato", lambda: (5.4, 327.3 / 7), "La media è giusta. Anche il rapporto va dato con almeno due decimali."),
+            Misconception("media troncata", lambda: (1.51 / 0.28, 46.75), "Il primo numero è giusto. La media è 46,757…: con due decimali si arrotonda a 46,76."),
+            Misconception("tutti e due arrotondati", lambda: (5.4, 46.8), "Tutti e due i numeri vanno dati con almeno due decimali: con uno solo non si capisce di quanto la media differisce da quella stampata."),
+            Misconception("MQA, e la media stampata", lambda: (1.51 / 0.24, 46.6), "Il tempo che hai usato è quello di MQA, e la domanda chiede GQA-8. E la media è quella stampata: calcolala dai sette punteggi."),
             Misconception("rapporto rovesciato", lambda: (0.28 / 1.51, 327.3 / 7), "La media è giusta. Il rapporto è rovesciato: quante volte *più veloce* è il tempo di prima diviso quello di dopo."),
             Misconception("MQA al posto di GQA", lambda: (1.51 / 0.24, 327.3 / 7), "La media è giusta. Il tempo che hai usato è quello di MQA: la domanda chiede GQA-8."),
             Misconception("la riga di GQA", lambda: (1.51 / 0.28, 330.1 / 7), "Il primo numero è giusto. La media è quella di GQA-8-XXL: la domanda chiede MQA-XXL."),
             Misconception("anche la media fra i punteggi", lambda: (1.51 / 0.28, (327.3 + 46.6) / 8), "Il primo numero è giusto. Hai contato anche la media stampata fra i punteggi: sono sette."),
         ),
-        praise="Una tabella si può controllare. Qui la media torna per due righe su quattro: gli autori la stampano così, e non sappiamo perché.",
+        praise="Una tabella si può controllare. Tre medie su quattro si accordano con l'arrotondamento dei punteggi; quella di MQA no, e l'articolo non dice perché.",
     ),
     Exercise(
         id="7.7", title="Le head fuse nei gruppi sbagliati", kind="trova il bug", stars=3, minutes=10,
-        statement="Si converte un modello MHA in GQA facendo la media delle head di key di ogni gruppo. `fondi_male` riceve W, shape (D, n_heads·Dh), e dà la shape giusta, ma il modello convertito risponde a caso. Scrivi `fondi`, che restituisce una matrice (D, n_kv_heads·Dh): "
+        statement="Si converte un modello MHA in GQA facendo la media delle head di key di ogni gruppo. `fondi_male` riceve W, shape (D, n_heads·Dh), e dà la shape giusta, ma il primo gruppo non è la media delle head che dovrebbe. Scrivi `fondi`, che restituisce una matrice (D, n_kv_heads·Dh): "
                   "ogni gruppo è fatto di head *consecutive*.",
         reference=average_groups, inputs=_projections,
         misconceptions=(
@@ -213,7 +246,11 @@ EXERCISES = (
             Misconception("componenti fuse", _averaged(lambda H, G, Dh: (H, Dh, G), 3), "Hai fatto la media di componenti vicine della stessa head. Si fondono le head, componente per componente."),
             Misconception("somma al posto della media", _averaged(lambda H, G, Dh: (H, G, Dh), 2, np.sum), "Hai sommato le head: le key diventano più lunghe, e i pesi più decisi. Serve la media."),
             Misconception("solo la prima del gruppo", lambda W, H, G: W.reshape(len(W), G, H // G, -1)[:, :, 0].reshape(len(W), -1),
-                          "Hai tenuto la prima head di ogni gruppo. Funziona un po', ma peggio della media, che conserva qualcosa di tutte."),
+                          "Hai tenuto la prima head di ogni gruppo. L'articolo prova anche questo, e con la media riparte meglio (Ainslie et al. 2023, Fig. 4). Qui si chiede la media."),
+            Misconception("asse del gruppo sbagliato", _averaged(lambda H, G, Dh: (H, G, Dh), 1),
+                          "La `reshape` adesso è giusta, ma la media è sull'asse dei gruppi: hai fuso la prima head di ogni gruppo, poi la seconda. Le head da fondere stanno sull'asse dopo."),
+            Misconception("l'ultima del gruppo", lambda W, H, G: W.reshape(len(W), G, H // G, -1)[:, :, -1].reshape(len(W), -1), "Hai tenuto l'ultima head di ogni gruppo: serve la media."),
+            Misconception("diviso per tutte le head", lambda W, H, G: average_groups(W, H, G) / G, "Hai diviso la somma per n_heads: in ogni gruppo le head sono n_heads / n_kv_heads."),
             Misconception("tutte fuse insieme", lambda W, H, G: np.tile(W.reshape(len(W), H, -1).mean(axis=1), (1, G)), "Hai fuso tutte le head, e ripetuto il risultato: è come avere una head sola."),
         ),
         praise="Le head di un gruppo stanno vicine: l'asse del gruppo è il secondo, quello delle head al suo interno il terzo.",

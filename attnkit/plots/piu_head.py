@@ -179,7 +179,7 @@ def seeds(groups, title):
         places = np.round(np.sort(values) / (1.02 - low) * 75)
         stacks = [int((places[:i] == place).sum()) for i, place in enumerate(places)]      # i puntini che coinciderebbero si impilano
         rise = min(0.085, 0.62 / (1 + max(stacks)))
-        axes.plot(100 * np.sort(values), -k - 0.07 + rise * np.array(stacks), "o", color=(SOFT, WEIGHT)[k % 2], markersize=4.6, markeredgecolor=PAPER,
+        axes.plot(100 * np.sort(values), -k - 0.07 + rise * np.array(stacks), "o", color=(SOFT, WEIGHT)[k % 2] if len(groups) == 2 else SOFT, markersize=4.6, markeredgecolor=PAPER,
                   markeredgewidth=0.5)
         axes.plot([100 * np.median(values)] * 2, [-k - 0.32, -k - 0.16], color=INK, linewidth=2)
         text = number(100 * np.median(values), 1).removesuffix(",0")

@@ -56,15 +56,18 @@ def learn_echo(seed, n_heads, *, steps=2000, progress=True):
     return model
 
 
-RECALL_HEADS = {"mha": (4, 4), "gqa": (6, 2), "mqa": (7, 1)}   # query head e head di key: gli stessi parametri, se D = 4·Dh
+RECALL_D, RECALL_SEEDS = 16, 10
+RECALL_HEADS = {                                              # query head e head di key: in tutti e sei gli stessi parametri
+    "strette": {"mha": (8, 8), "gqa": (12, 4), "mqa": (15, 1)},
+    "larghe": {"mha": (4, 4), "gqa": (6, 2), "mqa": (7, 1)},
+}
 RECALL_WIDTHS = {"strette": 2, "larghe": 4}                   # la larghezza di una head
-RECALL_SEEDS = 10
 
 
 def learn_recall(seed, width, kind, *, steps=2000, progress=True):
     """Addestra un modello a ritrovare un colore in un elenco."""
-    (n_heads, n_kv_heads), Dh = RECALL_HEADS[kind], RECALL_WIDTHS[width]
-    model = ToyTransformer(4 * Dh, 9, words=len(RECALL_VOCABULARY), n_heads=n_heads, n_kv_heads=n_kv_heads, head_dim=Dh, seed=seed)
+    n_heads, n_kv_heads = RECALL_HEADS[width][kind]
+    model = ToyTransformer(RECALL_D, 9, words=len(RECALL_VOCABULARY), n_heads=n_heads, n_kv_heads=n_kv_heads, head_dim=RECALL_WIDTHS[width], seed=seed)
     rng = np.random.default_rng(seed)
     learn(model, lambda: recall_batch(64, rng), steps=steps, progress=progress)
     return model
@@ -74,7 +77,7 @@ def recall(width, kind):
     """Dieci semi di un tipo."""
     seeds = tqdm(range(RECALL_SEEDS), desc=f"ricordo, head {width}, {kind}", leave=False)
     models = [learn_recall(seed, width, kind, progress=False) for seed in seeds]
-    n_heads, n_kv_heads = RECALL_HEADS[kind]
+    n_heads, n_kv_heads = RECALL_HEADS[width][kind]
     archivio.save(_stacked(models, np.float16), archivio.DATA / f"toy-ricordo-{width}-{kind}.safetensors", n_heads=n_heads,
                   n_kv_heads=n_kv_heads, head_dim=RECALL_WIDTHS[width], vocabulary=RECALL_VOCABULARY)
     print(width, kind, np.sort([accuracy(model, recall_batch(2000, np.random.default_rng(0))) for model in models]).round(3))
@@ -82,8 +85,9 @@ def recall(width, kind):
 
 def ricordo():
     """MHA, GQA e MQA, con head strette e con head larghe."""
-    for width, kind in itertools.product(RECALL_WIDTHS, RECALL_HEADS):
-        recall(width, kind)
+    for width, kinds in RECALL_HEADS.items():
+        for kind in kinds:
+            recall(width, kind)
 
 
 def eco():

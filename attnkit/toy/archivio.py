@@ -91,8 +91,9 @@ def load_recalls(width, kind):
     """I dieci modelli, ciascuno nato da un seme, che ritrovano un colore in un elenco.
 
     Args:
-        width: "strette" (head larghe 2, D = 8) o "larghe" (4, D = 16).
-        kind: "mha" (4 query head e 4 di key), "gqa" (6 e 2) o "mqa" (7 e 1): tutti con gli stessi parametri.
+        width: "strette" (head larghe 2) o "larghe" (4); i vettori del modello sono sempre larghi 16.
+        kind: "mha", "gqa" o "mqa". Query head e head di key sono 8 e 8, 12 e 4, 15 e 1 se strette; 4 e 4, 6 e 2,
+            7 e 1 se larghe: tutti con gli stessi parametri.
 
     Returns:
         Una lista di dieci `ToyTransformer`.
