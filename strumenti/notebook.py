@@ -141,6 +141,8 @@ def _uscite(uscite: list[dict], numero: int | None, etichette: list[str], nome: 
                 _rifiuta_avvisi(visibile, etichette, nome)
             if not visibile.strip():
                 continue
+            if pulite and pulite[-1].get("name") == uscita["name"]:          # li divideva una barra
+                visibile = "".join(pulite.pop()["text"]) + visibile
             uscita["text"] = _righe(visibile)
         pulite.append(uscita)
     return pulite

@@ -94,6 +94,12 @@ def test_una_barra_che_si_cancella_sparisce():
         notebook.normalizza(quaderno(codice("barra", "x", barra, 1)))
 
 
+def test_le_righe_divise_da_una_barra_si_riuniscono():
+    uscite = [flusso("stdout", "uno\n"), flusso("stderr", "\r 50%|##  | 1/2\r          \r"), flusso("stdout", "due\n")]
+    nb = notebook.normalizza(quaderno(codice("barra", "x", uscite, 1, tags=["nbval-ignore-output"])))
+    assert nb["cells"][0]["outputs"] == [{"output_type": "stream", "name": "stdout", "text": ["uno\n", "due\n"]}]
+
+
 def test_un_avviso_non_si_pubblica():
     avviso = [flusso("stderr", "UserWarning: attento")]
     for etichette in ([], ["nbval-ignore-output"]):
