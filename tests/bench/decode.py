@@ -23,9 +23,15 @@ def measure(tokens):
     from attnkit.attention import attention
 
     def repeated(q, k, v):
-        """La via di transformers: repeat_kv, poi SDPA."""
+        """repeat_kv, poi SDPA: la via più comune."""
         group = q.shape[1] // k.shape[1]
         return F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1))
+
+    try:                                                      # se c'è, anche la sua funzione vera
+        from types import SimpleNamespace
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    except ImportError:
+        sdpa_attention_forward = None
 
     q = torch.randn(B, Hq, 1, Dh)
     heads = {n: (torch.randn(B, n, tokens, Dh), torch.randn(B, n, tokens, Dh)) for n in (Hq, 8, 1)}
@@ -35,6 +41,9 @@ def measure(tokens):
         runs[f"attnkit, Hkv={n}"] = lambda kv=heads[n]: attention(q, *kv)
     for n in (8, 1):
         runs[f"enable_gqa, Hkv={n}"] = lambda kv=heads[n]: F.scaled_dot_product_attention(q, *kv, enable_gqa=True)
+    for n in (Hq, 8, 1) if sdpa_attention_forward else ():
+        module = SimpleNamespace(num_key_value_groups=Hq // n, is_causal=True)
+        runs[f"transformers, Hkv={n}"] = lambda kv=heads[n], module=module: sdpa_attention_forward(module, q, *kv, None)
     if tokens <= 8192:                                        # più in là la memoria ripetuta non ci starebbe comoda
         runs["ripetute, Hkv=8"] = lambda: repeated(q, *heads[8])
     times = dict(zip(runs, best(runs.values(), rounds=ROUNDS)))
