@@ -6,7 +6,10 @@ non conserva mai i punteggi. `partial_attention` e `merge` sono l'altra metà de
 una parte delle key, e come si uniscono due parti senza rifare i conti.
 
 ============  ===================================================================
-pattern       chi vede chi: Full, Causal, Window, e la strada più corta per ciascuno
+pattern       chi vede chi: Full, Causal, e la strada più corta per ciascuno
+sparsi        Window, BlockLocal, Strided, Fixed: meno coppie, meno lavoro
+griglia       la sequenza piegata in blocchi e colonne, da cui passano gli ultimi tre
+fuso          i kernel fusi di torch, con e senza log-sum-exp
 parziale      partial_attention e merge; i pesi per esteso
 controlli     gli errori, con i valori trovati e attesi
 ============  ===================================================================
@@ -16,9 +19,10 @@ Qui si controllano shape, dtype e device, mai i valori: quelli li legge `referen
 
 from attnkit.attention.controlli import check_inputs
 from attnkit.attention.parziale import attention_weights, merge, partial_attention
-from attnkit.attention.pattern import Causal, Full, Pattern, Window
+from attnkit.attention.pattern import Causal, Full, Pattern
+from attnkit.attention.sparsi import BlockLocal, Fixed, Strided, Window
 
-__all__ = ["attention", "attention_weights", "partial_attention", "merge", "Pattern", "Full", "Causal", "Window"]
+__all__ = ["attention", "attention_weights", "partial_attention", "merge", "Pattern", "Full", "Causal", "Window", "Strided", "Fixed", "BlockLocal"]
 
 
 def attention(q, k, v, pattern=Causal(), *, scale=None):

@@ -7,8 +7,8 @@ esatto a blocchi; i pattern che conoscono una strada migliore la dicono in `atte
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
+from attnkit.attention.fuso import fused, one_query
 from attnkit.shapes import positive_int
 
 QUERY_BLOCK = 256             # righe per volta quando serve una maschera: piccola in memoria, grande per il kernel
@@ -18,7 +18,7 @@ QUERY_BLOCK = 256             # righe per volta quando serve una maschera: picco
 class Pattern:
     """Chi vede chi. Un pattern nuovo deve dire soltanto `sees` ed `edges`, e non vedere il futuro.
 
-    Un pattern che conosce una strada più corta della maschera riscrive anche `attend`.
+    Un pattern che conosce una strada più corta riscrive anche `attend`; uno che non ha bisogno di tutto il passato, `needed`.
     """
 
     causal = True             # nessuno vede il futuro: i token nuovi non cambiano le uscite dei vecchi
@@ -59,17 +59,52 @@ class Pattern:
         if Tq > Tk:
             raise ValueError(f"Tq={Tq} supera Tk={Tk}: con {self} le query sono le ultime Tq delle Tk posizioni")
 
+    @property
+    def forgets(self):
+        """True se c'è un passato che nessuno potrà più vedere: allora la cache non lo tiene."""
+        return type(self).needed is not Pattern.needed
+
+    def flops(self, T, head_dim):
+        """I FLOP di una head su T token: due prodotti, e in ciascuno una moltiplicazione e una somma per coppia e componente."""
+        return 4 * self.edges(T) * positive_int("head_dim", head_dim)
+
+    def needed(self, T):
+        """Quali delle prime T key può ancora vedere chi verrà dopo: sono quelle da tenere nella cache.
+
+        Returns:
+            Booleani torch, shape (T,).
+        """
+        return torch.ones(positive_int("T", T), dtype=torch.bool)
+
     def attend(self, q, k, v, scale):
-        """L'attenzione a blocchi di query: di ciascuno si leggono solo le key che qualcuna può vedere, mascherate."""
+        """L'attenzione a blocchi di query: di ciascuno si leggono solo le key che qualcuna può vedere."""
         Tq, Tk = q.shape[2], k.shape[2]
+        return self.attend_at(q, k, v, scale, torch.arange(Tk - Tq, Tk), torch.arange(Tk))
+
+    def attend_at(self, q, k, v, scale, queries, keys):
+        """La stessa cosa, dove le posizioni non sono tutte: una cache può aver dimenticato ciò che non serve più.
+
+        Args:
+            q, k, v, scale: come in `attention`.
+            queries, keys: le posizioni crescenti di query e key, interi torch, shape (Tq,) e (Tk,).
+        """
+        queries, keys = queries.to(q.device), keys.to(q.device)
+        if len(queries) == 1:                                              # un passo di generazione
+            seen = self.sees(queries[0], keys)
+            return one_query(q, *(self._only(t, seen) for t in (k, v)), scale)
         outputs = []
-        for start in range(0, Tq, QUERY_BLOCK):
-            stop = min(start + QUERY_BLOCK, Tq)
-            last = Tk - Tq + stop                                          # una oltre l'ultima posizione del blocco
-            first = 0 if self.reach is None else max(0, last - (stop - start) - self.reach + 1)
-            mask = self.mask(stop - start, last - first, device=q.device)[None, None]
-            outputs.append(_fused(q[:, :, start:stop], k[:, :, first:last], v[:, :, first:last], scale, attn_mask=mask))
+        for few, i in zip(q.split(QUERY_BLOCK, dim=2), queries.split(QUERY_BLOCK)):
+            mask = self.sees(i[:, None], keys)                             # (righe, Tk)
+            seen = mask.any(0)
+            outputs.append(fused(few, *(self._only(t, seen) for t in (k, v)), scale, attn_mask=mask[None, None, :, seen]))
         return torch.cat(outputs, dim=2)                                   # (B, Hq, Tq, Dh)
+
+    @staticmethod
+    def _only(t, seen):
+        """Le key viste: se sono una accanto all'altra una vista, altrimenti una copia."""
+        places = seen.nonzero().squeeze(1)
+        first, last = int(places[0]), int(places[-1]) + 1
+        return t[:, :, first:last] if last - first == len(places) else t[:, :, places]
 
 
 @dataclass(frozen=True)
@@ -94,7 +129,7 @@ class Full(Pattern):
         """Senza maschera le query head di un gruppo sono solo altre query: le key si leggono una volta."""
         B, Hq, Tq, Dh = q.shape
         Hkv = k.shape[1]
-        output = _fused(q.reshape(B, Hkv, -1, Dh), k, v, scale)            # (B, Hkv, G·Tq, Dh)
+        output = fused(q.reshape(B, Hkv, -1, Dh), k, v, scale)            # (B, Hkv, G·Tq, Dh)
         return output.reshape(B, Hq, Tq, Dh)
 
 
@@ -116,59 +151,7 @@ class Causal(Pattern):
         """Tre casi: una query sola vede tutto; il quadrato ha un kernel suo; il resto va a blocchi."""
         Tq, Tk = q.shape[2], k.shape[2]
         if Tq == 1:
-            return _one_query(q, k, v, scale)
+            return one_query(q, k, v, scale)
         if Tq == Tk:                      # con Tq < Tk is_causal conterebbe le query dalla prima posizione
-            return _fused(q, k, v, scale, is_causal=True)
+            return fused(q, k, v, scale, is_causal=True)
         return super().attend(q, k, v, scale)
-
-
-@dataclass(frozen=True)
-class Window(Pattern):
-    """Ogni query vede le ultime `window` key, sé stessa compresa. Il calcolo tocca solo quelle.
-
-    Fonte: Beltagy et al. 2020, arXiv 2004.05150, §3.1; Jiang et al. 2023, arXiv 2310.06825, §2. Si costruisce nel
-    capitolo 8.
-    """
-
-    window: int
-
-    def __post_init__(self):
-        object.__setattr__(self, "window", positive_int("window", self.window))
-
-    reach = property(lambda self: self.window)
-
-    def sees(self, i, j):
-        return (j <= i) & (j > i - self.window)
-
-    def edges(self, T):
-        T = positive_int("T", T)
-        short = min(T, self.window)                                        # le prime righe sono più corte della finestra
-        return short * (short + 1) // 2 + (T - short) * self.window
-
-    def attend(self, q, k, v, scale):
-        """Una query sola vede tutta la sua finestra; il resto va a blocchi."""
-        if q.shape[2] == 1:
-            return _one_query(q, k[:, :, -self.window:], v[:, :, -self.window:], scale)
-        return super().attend(q, k, v, scale)
-
-
-def _one_query(q, k, v, scale):
-    """Una query per head: un passo di generazione. Conta solo leggere key e value una volta, e in fretta.
-
-    Le G query di un gruppo diventano colonne, e ogni key si legge una volta sola per tutte. Sulla CPU, con più
-    head di key, il prodotto K·q legge la memoria più in fretta del kernel fuso, che qui non ha lavoro da dividere.
-    """
-    B, Hq, _, Dh = q.shape
-    Hkv = k.shape[1]
-    adjacent = all(t.stride(0) == Hkv * t.stride(1) and t.stride(3) == 1 for t in (k, v))
-    if Hkv == 1 or not adjacent or q.device.type != "cpu" or q.dtype not in (torch.float32, torch.float64):
-        return Full().attend(q, k, v, scale)
-    columns = (q * (Dh ** -0.5 if scale is None else scale)).reshape(B * Hkv, -1, Dh).transpose(1, 2)      # (B·Hkv, Dh, G)
-    weights = (k.flatten(0, 1) @ columns).transpose(1, 2).softmax(-1)      # (B·Hkv, G, Tk)
-    return (weights @ v.flatten(0, 1)).reshape(B, Hq, 1, Dh)
-
-
-def _fused(q, k, v, scale, **options):
-    """Il kernel fuso. Se l'ultimo asse non è contiguo torna in silenzio alla via lenta: lo si copia prima."""
-    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, scale=scale, enable_gqa=q.shape[1] != k.shape[1], **options)

@@ -38,6 +38,7 @@ class KVCache:
         self.length = 0                                        # token visti da quando è nata
         self._k = self._v = self._owner = None
         self._start = self._stop = 0                           # la parte piena della memoria
+        self._places = None                                    # le posizioni che tiene; None = le ultime, di fila
 
     @property
     def kept(self):
@@ -45,17 +46,24 @@ class KVCache:
         return self._stop - self._start
 
     @property
+    def positions(self):
+        """Le posizioni, nella sequenza, dei token che tiene: interi torch crescenti, shape (kept,)."""
+        return torch.arange(self.length - self.kept, self.length) if self._places is None else self._places
+
+    @property
     def nbytes(self):
         """I byte di key e value dei token che tiene."""
         return 0 if self._k is None else 2 * self._k[:, :, self._start:self._stop].numel() * self._k.element_size()
 
-    def append(self, k, v, *, owner=None, reach=None):
+    def append(self, k, v, *, owner=None, reach=None, needed=None):
         """Aggiunge key e value di token nuovi.
 
         Args:
             k, v: shape (B, Hkv, Tq, Dh).
             owner: il layer che li ha calcolati: una cache serve un layer solo.
             reach: quante key, sé stessa compresa, può vedere una query; None = tutte.
+            needed: una funzione che dai token visti dice quali servono ancora, booleani (T,); None = tutti. Gli altri si
+                dimenticano quando manca il posto.
 
         Returns:
             La coppia (k, v) di ciò che le query nuove possono vedere, shape (B, Hkv, Tk, Dh): viste sulla memoria, valide
@@ -67,6 +75,8 @@ class KVCache:
         """
         self._check(k, v, owner)
         Tq = k.shape[2]
+        if needed is not None and self._k is not None and self._stop + Tq > self._k.shape[2]:
+            self._forget(needed(self.length)[self.positions])
         start = self._start if reach is None else max(self._start, self._stop - (reach - 1))
         if self.max_tokens is not None and self._stop - start + Tq > self.max_tokens:
             raise ValueError(f"La cache tiene al più max_tokens={self.max_tokens} token: ne ha {self._stop - start}, e ne arrivano {Tq}")
@@ -80,6 +90,8 @@ class KVCache:
             self._stop += Tq
         if owner is not None:
             self._owner = weakref.ref(owner)
+        if self._places is not None:
+            self._places = torch.cat([self._places, torch.arange(self.length, self.length + Tq)])
         self.length += Tq
         return self._k[:, :, self._start:self._stop], self._v[:, :, self._start:self._stop]
 
@@ -94,6 +106,15 @@ class KVCache:
         for name, axis in (("Il batch", 0), ("Le head di key", 1), ("La larghezza delle key", 3)):
             same_size(f"{name} dei token nuovi", k.shape[axis], "nella cache", self._k.shape[axis])
         same_kind("i token nuovi e la cache", k, self._k)
+
+    def _forget(self, keep):
+        """Butta i token che non servono più, in mezzo alla memoria."""
+        if bool(keep.all()):
+            return
+        self._places = self.positions[keep]
+        full, keep = slice(self._start, self._stop), keep.to(self._k.device)
+        self._k, self._v = self._k[:, :, full][:, :, keep], self._v[:, :, full][:, :, keep]
+        self._start, self._stop = 0, len(self._places)
 
     def _make_room(self, k, Tq):
         """Fa posto a Tq token: spostando a sinistra quelli rimasti, o in una memoria più grande."""

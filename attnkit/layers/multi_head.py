@@ -77,7 +77,10 @@ class MultiHeadAttention(nn.Module):
         q, k, v = self._project(x)
         if cache is not None:
             k, v = self._remember(cache, k, v)
-        if self._cut_edges:
+        if cache is not None and self.pattern.reach is None and cache.kept < cache.length:     # ha dimenticato qualcosa
+            queries = torch.arange(cache.length - x.shape[1], cache.length)
+            heads = self.pattern.attend_at(q, k, v, None, queries, cache.positions)
+        elif self._cut_edges:
             heads, _ = partial_attention(q, k, v, mask=self._visible(x.shape[1], x.device))
         else:
             heads = attention(q, k, v, self.pattern)                       # (B, Hq, T, Dh)
@@ -180,7 +183,8 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"cache: con {self.pattern} ogni token nuovo cambierebbe l'uscita dei vecchi; serve un pattern causale")
         if self._cut_edges:
             raise ValueError(f"cache: gli archi si tagliano su frasi intere, e ne hai tagliati {len(self._cut_edges)}")
-        return cache.append(k, v, owner=self, reach=self.pattern.reach)
+        needed = self.pattern.needed if self.pattern.forgets and self.pattern.reach is None else None
+        return cache.append(k, v, owner=self, reach=self.pattern.reach, needed=needed)
 
     def _visible(self, T, device):
         """La maschera di ogni head, meno gli archi tagliati: (Hq, T, T)."""

@@ -1,0 +1,55 @@
+"""I kernel fusi di torch: l'attenzione senza mai scrivere i punteggi.
+
+Tre porte. `fused` è quella di sempre, derivabile. `fused_with_lse` dà anche il log-sum-exp di ogni riga, che
+serve per unire più parti; torch però a quel numero non dà gradiente, e allora all'indietro si va con
+`fused_backward`, che vuole il log-sum-exp *di tutte le parti insieme*. `one_query` è un passo di generazione.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+_FORWARD = "_scaled_dot_product_flash_attention_for_cpu"
+
+
+def fused(q, k, v, scale, **options):
+    """Il kernel fuso. Se l'ultimo asse non è contiguo torna in silenzio alla via lenta: lo si copia prima."""
+    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, scale=scale, enable_gqa=q.shape[1] != k.shape[1], **options)
+
+
+def has_lse(q):
+    """True se qui c'è un kernel che dà anche il log-sum-exp: nelle versioni provate di torch, sulla CPU."""
+    return q.device.type == "cpu" and hasattr(torch.ops.aten, _FORWARD) and hasattr(torch.ops.aten, _FORWARD + "_backward")
+
+
+def fused_with_lse(q, k, v, mask, causal, scale):
+    """Uscita e log-sum-exp, (B, H, Tq, Dh) e (B, H, Tq), senza gradiente. Nessuna riga dev'essere vuota."""
+    return getattr(torch.ops.aten, _FORWARD)(q, k, v, 0.0, causal, attn_mask=_additive(mask, q), scale=scale)
+
+
+def fused_backward(gradient, q, k, v, output, lse, mask, causal, scale):
+    """I gradienti di q, k e v. `output` e `lse` possono essere di più parti insieme: allora sono la quota di questa."""
+    return getattr(torch.ops.aten, _FORWARD + "_backward")(gradient, q, k, v, output, lse, 0.0, causal, attn_mask=_additive(mask, q), scale=scale)
+
+
+def one_query(q, k, v, scale):
+    """Una query per head: un passo di generazione. Conta solo leggere key e value una volta, e in fretta.
+
+    Le G query di un gruppo diventano colonne, e ogni key si legge una volta sola per tutte. Sulla CPU, con più
+    head di key, il prodotto K·q legge la memoria più in fretta del kernel fuso, che qui non ha lavoro da dividere.
+    """
+    B, Hq, _, Dh = q.shape
+    Hkv = k.shape[1]
+    adjacent = all(t.stride(0) == Hkv * t.stride(1) and t.stride(3) == 1 for t in (k, v))
+    if Hkv == 1 or not adjacent or q.device.type != "cpu" or q.dtype not in (torch.float32, torch.float64):
+        return fused(q.reshape(B, Hkv, -1, Dh), k, v, scale).reshape(q.shape)          # i gruppi come altre query
+    columns = (q * (Dh ** -0.5 if scale is None else scale)).reshape(B * Hkv, -1, Dh).transpose(1, 2)      # (B·Hkv, Dh, G)
+    weights = (k.flatten(0, 1) @ columns).transpose(1, 2).softmax(-1)      # (B·Hkv, G, Tk)
+    return (weights @ v.flatten(0, 1)).reshape(B, Hq, 1, Dh)
+
+
+def _additive(mask, q):
+    """La maschera come la vuole il kernel: 0 dove si vede, -inf altrove."""
+    return None if mask is None else torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
