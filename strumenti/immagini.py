@@ -19,7 +19,7 @@ from attnkit import plots
 from attnkit.config import LLAMA_3_1_8B
 from attnkit.costs import kv_cache_bytes
 from attnkit.language import ECHO_VOCABULARY, encode
-from attnkit.masks import causal
+from attnkit.masks import block_local, causal, fixed, sliding_window, strided
 from attnkit.reference import attention
 from attnkit.toy import load_echoes, load_weights, rms_norm, trace
 
@@ -40,6 +40,12 @@ def figure() -> dict:
         "weighted.png": plots.weighted(esempio.tokens, esempio.weights[-1], esempio.V),
         "combining.png": plots.combining(*eco),
         "mqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("MQA", 1, cache(1))]),
+        "sparse.png": plots.stack(esempio.tokens, [("finestra di 3", sliding_window(7, 3)), ("tutto il passato", causal(7))] * 2, 6),
+        "attend.png": plots.grids([("tutto il passato", causal(7).astype(int)), ("finestra di 3", sliding_window(7, 3).astype(int))],
+                                  rows=esempio.tokens, columns=esempio.tokens),
+        "sparse-attention.png": plots.grids(
+            [("tutto il passato", causal(16).astype(int)), ("strided", strided(16, 4).astype(int) + (strided(16, 4) & ~sliding_window(16, 4))),
+             ("fixed", fixed(16, 4).astype(int) + (fixed(16, 4) & ~block_local(16, 4)))], legend=("vicini", "lontani: colonne e riassunti")),
         "gqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("GQA", 2, cache(2)), ("MQA", 1, cache(1))]),
     }
 

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
 import immagini
-from attnkit import plots
+from attnkit import masks, plots
 from attnkit.plots import combinazione, tela
 from attnkit.language import ECHO_VOCABULARY, encode
 from attnkit.masks import causal
@@ -57,6 +57,9 @@ def figures():
         "roofline": plots.roofline({"MHA": 0.5, "GQA-8": 2, "MQA": 16}, 2.5e10, 1.2e11),
         "size_dots": plots.size_dots({"8B": {"MHA": 64, "GQA": 16, "MQA": 2}, "405B": {"MHA": 1008, "GQA": 63, "MQA": 7.875}}, "GiB", "KV cache"),
         "latent": plots.latent(128, 512, 64),
+        "grids": plots.grids([(name, masks.strided(16, 4).astype(int)) for name in ("strided", "fixed", "finestra", "blocchi", "piena")], across=3, legend=("vicini", "lontani")),
+        "stack": plots.stack(example.tokens, [("finestra di 3", masks.sliding_window(7, 3)), ("globale", masks.causal(7))], 6),
+        "growth": plots.growth([256, 512, 1024], {"piena": [1, 4, 16], "finestra": [1, 2, 4]}, "millisecondi"),
         "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }
 
@@ -66,7 +69,7 @@ T = 2 ** np.arange(5, 13)
 NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
          "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost",
          "split_heads", "combining", "head_tables", "seeds", "loss_curve", "moments", "weight_and_effect", "composition", "lengths", "cheating", "sharing", "step_times", "roofline",
-         "size_dots", "latent"]
+         "size_dots", "latent", "grids", "stack", "growth"]
 
 
 def broken_masks(example):

@@ -139,8 +139,9 @@ logit loss prodotto-scalare dot-product combinazione-convessa guscio-convesso co
 memoria byte overflow encoder decoder equivarianza somma-pesata weighted-sum vettore-arricchito enriched-vector
 feed-forward transformer multi-head-attention concatenazione perplexity BLEU seme seed batch addestramento training cross-entropy
 sorpresa nat entropia discesa-del-gradiente gradient-descent learning-rate AdamW weight-decay generalizzare arco edge taglio
-ablazione composizione prefill decode KV-cache MHA MQA GQA MLA banda-di-memoria memory-bandwidth intensità-aritmetica
-arithmetic-intensity crinale ridge-point""".split()
+ablazione composizione prefill decode KV-cache MHA MQA GQA MLA banda-di-memoria memory-bandwidth intensita-aritmetica
+arithmetic-intensity crinale ridge-point
+sparse-attention pattern finestra sliding-window strided fixed attention-sink portata receptive-field attenzione-locale-e-globale""".split()
 
 
 def voci_del_glossario() -> dict[str, list]:

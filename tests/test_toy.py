@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from attnkit import toy
-from attnkit.attention import Full
+from attnkit.attention import Causal, Full, Window
 from attnkit.language import (ECHO_VOCABULARY, EXAMPLE, LONG_VOCABULARY, RECALL_VOCABULARY, VOCABULARY, batch, echo_sentences, encode,
                               long_batch, noun_pairs, recall_batch)
 from attnkit.masks import causal
@@ -36,7 +36,7 @@ def test_the_shipped_model_solves_unseen_pairs(model):
 
 def test_the_shipped_weights_are_small_and_not_pickled():
     assert {path.suffix for path in archivio.DATA.iterdir()} == {".safetensors"}
-    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 1_400_000
+    assert (archivio.DATA / "toy.safetensors").stat().st_size < 20_000 and sum(p.stat().st_size for p in archivio.DATA.iterdir()) < 1_600_000
     shapes = {name: value.shape for name, value in toy.load_weights().items()}
     assert shapes == {"embedding": (49, 8), "position": (7, 8), "norm": (8,), "Wq": (8, 8), "Wk": (8, 8), "Wv": (8, 8),
                       "Wo": (8, 8), "final_norm": (8,), "Wout": (8, 49)}
@@ -249,6 +249,24 @@ def test_few_key_heads_are_enough_unless_heads_are_narrow():
     assert np.median(narrow[0]) > np.median(narrow[1]) > np.median(narrow[2]) and min(narrow[0]) > max(narrow[2])
     for width in ("strette", "larghe"):
         assert len({sum(p.numel() for p in model.parameters()) for kind in kinds for model in toy.load_recalls(width, kind)}) == 1
+
+
+def test_who_reaches_the_subject_answers():
+    tokens, agrees = batch(600, noun_pairs()[1], random.Random(3))
+    for name, (low, high) in {"finestre": (0, 0.6), "un-sink": (0.5, 0.75), "due-sink": (0.98, 1), "finestre-larghe": (0.98, 1), "una-globale": (0.98, 1),
+                              "riassunti": (0.98, 1)}.items():
+        for model in toy.load_sparse(name):
+            assert tuple(layer.attention.pattern for layer in model.layers) == toy.SPARSE[name]
+            assert low <= toy.accuracy(model, tokens[agrees == 1]) <= high and toy.accuracy(model, tokens[agrees == 4]) > 0.98
+    with pytest.raises(ValueError, match="finestre, .* ho trovato 'nessuno'"):
+        toy.load_sparse("nessuno")
+
+
+def test_a_pattern_for_each_layer():
+    model = toy.ToyTransformer(n_layers=2, pattern=[Window(2), Causal()])
+    assert [layer.attention.pattern for layer in model.layers] == [Window(2), Causal()]
+    with pytest.raises(ValueError, match="n_layers=3, ne ho trovati 2"):
+        toy.ToyTransformer(n_layers=3, pattern=[Window(2), Causal()])
 
 
 @pytest.mark.parametrize("shape", [{}, dict(positions=False), dict(norm=False), dict(n_layers=2, n_heads=4, positions=False)])

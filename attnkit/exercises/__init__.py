@@ -29,7 +29,8 @@ from attnkit.exercises.riscontro import Result
 # `EXERCISES` manca di proposito dai nomi già presenti: si raccoglie alla prima richiesta (vedi in fondo).
 __all__ = ["EXERCISES", "Exercise", "Misconception", "Result", "autoverifica", "check", "judge"]
 
-CHAPTERS = ("capitolo01", "capitolo02", "capitolo03", "capitolo04", "capitolo05", "capitolo06", "capitolo07")
+CHAPTERS = ("capitolo01", "capitolo02", "capitolo03", "capitolo04", "capitolo05", "capitolo06", "capitolo07",
+            "capitolo08")
 
 
 def check(exercise_id, answer):

@@ -12,6 +12,7 @@ combinazione  capitolo 4
 piu_head      capitolo 5
 imparata      capitolo 6
 memoria       capitolo 7
+sparsa        capitolo 8
 ============  ===================================================================
 
 Ogni figura porta con sé un testo alternativo che dice che cosa mostra.
@@ -24,9 +25,10 @@ from attnkit.plots.panoramica import compare_rows, self_attention, weight_table
 from attnkit.plots.piu_head import combining, head_tables, seeds, split_heads
 from attnkit.plots.proiezioni import enriched, path, q_k_v
 from attnkit.plots.rilevanza import imitations, relevance, scale, scores_to_weights, temperature
+from attnkit.plots.sparsa import grids, growth, stack
 from attnkit.plots.tela import CourseFigure, number, percent
 
-__all__ = ["CourseFigure", "cheating", "combining", "compare_rows", "composition", "cost", "enriched", "head_tables", "hull", "imitations",
+__all__ = ["stack", "growth", "grids", "CourseFigure", "cheating", "combining", "compare_rows", "composition", "cost", "enriched", "head_tables", "hull", "imitations",
            "latent", "lengths", "loss_curve", "moments", "number", "path", "percent", "push", "q_k_v", "relevance", "roofline", "scale",
            "scores_to_weights", "seeds", "self_attention", "sharing", "size_dots", "split_heads", "step_times", "temperature", "values",
            "weight_and_contribution", "weight_and_effect", "weight_table", "weighted"]

@@ -16,9 +16,9 @@ traccia         una frase seguita un passo per riga, in NumPy
 """
 
 from attnkit.toy.addestramento import SHIPPED_SEED, Evaluation, accuracy, evaluate, learn, train
-from attnkit.toy.archivio import SHIPPED, load, load_echoes, load_model, load_recalls, load_weights, save
+from attnkit.toy.archivio import SHIPPED, SPARSE, load, load_echoes, load_model, load_recalls, load_sparse, load_weights, save
 from attnkit.toy.modello import ToyTransformer
 from attnkit.toy.traccia import Trace, rms_norm, trace
 
-__all__ = ["SHIPPED", "SHIPPED_SEED", "Evaluation", "ToyTransformer", "Trace", "accuracy", "evaluate", "learn", "load", "load_echoes",
-           "load_model", "load_recalls", "load_weights", "rms_norm", "save", "trace", "train"]
+__all__ = ["SHIPPED", "SHIPPED_SEED", "SPARSE", "Evaluation", "ToyTransformer", "Trace", "accuracy", "evaluate", "learn", "load", "load_echoes",
+           "load_model", "load_recalls", "load_sparse", "load_weights", "rms_norm", "save", "trace", "train"]

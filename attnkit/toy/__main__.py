@@ -1,7 +1,6 @@
 """Rigenera i pesi che viaggiano con il pacchetto, o stampa quanto variano da un seme all'altro."""
 
 import argparse
-import itertools
 import random
 from dataclasses import astuple, fields
 
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from attnkit.language import ECHO_VOCABULARY, LONG_VOCABULARY, RECALL_VOCABULARY, VOCABULARY, echo_sentences, long_batch, noun_pairs, recall_batch
+from attnkit.language import ECHO_VOCABULARY, LONG_VOCABULARY, RECALL_VOCABULARY, VOCABULARY, batch, echo_sentences, long_batch, noun_pairs, recall_batch
 from attnkit.toy import archivio
 from attnkit.toy.addestramento import SHIPPED_SEED, Evaluation, accuracy, evaluate, learn, train
 from attnkit.toy.modello import ToyTransformer
@@ -98,7 +97,17 @@ def eco():
         print(f"{n_heads} head:", np.sort([accuracy(model, echo_sentences()) for model in models]).round(3))
 
 
-RECIPES = {"esempio": esempio, "senza-norme": senza_norme, "due-layer": due_layer, "eco": eco, "ricordo": ricordo}
+def sparso(*names):
+    """Due layer, con i pattern di SPARSE: chi arriva al soggetto, e chi no."""
+    for name in names or archivio.SPARSE:
+        seeds = tqdm(range(5), desc=f"sparso, {name}", leave=False)
+        models = [train(seed, progress=False, n_layers=2, pattern=archivio.SPARSE[name])[0] for seed in seeds]
+        archivio.save(_stacked(models, np.float32), archivio.DATA / f"toy-sparso-{name}.safetensors", n_heads=1)
+        tokens, agrees = batch(2000, noun_pairs()[1], random.Random(0))
+        print(name, {noun: [round(accuracy(model, tokens[agrees == place]), 3) for model in models] for noun, place in (("soggetto", 1), ("oggetto", 4))})
+
+
+RECIPES = {"esempio": esempio, "senza-norme": senza_norme, "due-layer": due_layer, "eco": eco, "ricordo": ricordo, "sparso": sparso}
 
 
 def _stacked(models, dtype):

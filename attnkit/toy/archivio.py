@@ -12,6 +12,7 @@ toy-due-layer-posti…           lo stesso, con le posizioni
 toy-eco-1.safetensors          venti semi, una head: ripetere due nomi
 toy-eco-2.safetensors          venti semi, due head
 toy-ricordo-…-….safetensors    dieci semi: head strette o larghe; mha, gqa o mqa
+toy-sparso-….safetensors       cinque semi, due layer: i pattern di SPARSE
 =============================  ==================================================
 """
 
@@ -22,11 +23,20 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from attnkit.attention import Causal, Fixed, Window
 from attnkit.language import VOCABULARY
 from attnkit.shapes import positive_int
 from attnkit.toy.modello import ToyTransformer
 
 DATA = Path(__file__).parent.parent / "data"
+SPARSE = {                                                    # i pattern del primo e del secondo layer
+    "finestre": (Window(3), Window(3)),
+    "finestre-larghe": (Window(4), Window(4)),
+    "una-globale": (Window(3), Causal()),
+    "un-sink": (Window(3, sinks=1), Window(3, sinks=1)),
+    "due-sink": (Window(3, sinks=2), Window(3, sinks=2)),
+    "riassunti": (Fixed(2), Fixed(2)),
+}
 RECALLS = ("strette", "larghe"), ("mha", "gqa", "mqa")
 SHIPPED = ("toy", "toy-senza-norme", "toy-due-layer", "toy-due-layer-posti")
 
@@ -109,6 +119,25 @@ def load_recalls(width, kind):
     return _several(f"toy-ricordo-{width}-{kind}")
 
 
+def load_sparse(name):
+    """I cinque modelli a due layer, ciascuno nato da un seme, che leggono la mini-lingua con certi pattern.
+
+    Args:
+        name: quali pattern, fra quelli di `SPARSE`.
+
+    Returns:
+        Una lista di cinque `ToyTransformer`.
+
+    Raises:
+        ValueError: se il nome non è fra quelli.
+
+    Si usa nel capitolo 8.
+    """
+    if name not in SPARSE:
+        raise ValueError(f"name: mi aspettavo uno fra {', '.join(SPARSE)}, ho trovato {name!r}")
+    return _several(f"toy-sparso-{name}", pattern=SPARSE[name])
+
+
 def save(arrays, path, *, vocabulary=VOCABULARY, **heads):
     """Scrive i pesi di un modello, con ciò che serve per rileggerli.
 
@@ -128,17 +157,17 @@ def _read(name):
         return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["attnkit"])
 
 
-def _several(name):
+def _several(name, **shape):
     """I modelli di un file che ne contiene uno per seme: il primo asse conta i semi."""
     arrays, about = _read(name)
-    return [_model({key: array[seed] for key, array in arrays.items()}, about) for seed in range(len(arrays["embedding"]))]
+    return [_model({key: array[seed] for key, array in arrays.items()}, about, **shape) for seed in range(len(arrays["embedding"]))]
 
 
-def _model(arrays, about):
+def _model(arrays, about, **shape):
     """Il modello che ha quei pesi: la forma si legge dagli array e da ciò che il file dice di sé."""
     words, d_model = arrays["embedding"].shape
     positions = "position" in arrays
     heads = {name: value for name, value in about.items() if name != "vocabulary"}
-    model = ToyTransformer(d_model, len(arrays["position"]) if positions else 1, words=words, positions=positions, **heads,
+    model = ToyTransformer(d_model, len(arrays["position"]) if positions else 1, words=words, positions=positions, **heads, **shape,
                            n_layers=sum(name.endswith("Wq") for name in arrays), norm="final_norm" in arrays)
     return model.copy_from({name: arrays[name].astype(np.float64) for name in model.arrays()})

@@ -38,14 +38,14 @@ class ToyTransformer(torch.nn.Module):
         n_kv_heads: quante head di key e value; None = quante le query head.
         head_dim: la larghezza di una head; None = D / n_heads.
         n_layers: quanti layer.
-        pattern: chi vede chi.
+        pattern: chi vede chi; oppure uno per layer, in una lista.
         positions: se sommare a ogni token un vettore che dice in che posto sta.
         norm: se usare le RMSNorm.
         embedding_std: la deviazione standard degli embedding, all'inizio.
         seed: da dove parte il caso.
 
     Raises:
-        ValueError: se d_model non è divisibile per n_heads.
+        ValueError: se d_model non è divisibile per n_heads, o i pattern non sono tanti quanti i layer.
 
     Fonte:
         Vaswani et al. 2017, arXiv 1706.03762; la norma prima della head come in Llama, arXiv
@@ -66,9 +66,11 @@ class ToyTransformer(torch.nn.Module):
 
         self.embedding = small(words, d_model)                # (parole, D)
         self.position = small(max_tokens, d_model) if positions else None             # (T, D)
+        patterns = list(pattern) if isinstance(pattern, (list, tuple)) else [pattern] * positive_int("n_layers", n_layers)
+        if len(patterns) != n_layers:
+            raise ValueError(f"Mi aspettavo un pattern per ciascuno degli n_layers={n_layers}, ne ho trovati {len(patterns)}")
         self.layers = torch.nn.ModuleList(
-            ToyLayer(d_model, norm, n_heads=n_heads, n_kv_heads=n_kv_heads, head_dim=head_dim, pattern=pattern)
-            for _ in range(positive_int("n_layers", n_layers)))
+            ToyLayer(d_model, norm, n_heads=n_heads, n_kv_heads=n_kv_heads, head_dim=head_dim, pattern=of_layer) for of_layer in patterns)
         for layer in self.layers:
             for linear in (layer.attention.Wq, layer.attention.Wk, layer.attention.Wv, layer.attention.Wo):
                 linear.weight = torch.nn.Parameter(uniform(*linear.weight.T.shape).detach().T)      # nn.Linear tiene la trasposta
