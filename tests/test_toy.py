@@ -230,7 +230,7 @@ def test_a_shipped_file_says_what_it_knows(path):
     arrays, about = archivio._read(path.stem)
     vocabulary = tuple(about["vocabulary"])
     assert arrays["embedding"].shape[-2] == arrays["Wout"].shape[-1] == len(vocabulary) == len(set(vocabulary)) and about["n_heads"] >= 1
-    words = {"eco": ECHO_VOCABULARY, "due": LONG_VOCABULARY, "ricordo": RECALL_VOCABULARY}
+    words = {"eco": ECHO_VOCABULARY, "due-layer": LONG_VOCABULARY, "ricordo": RECALL_VOCABULARY}
     assert vocabulary == next((known for key, known in words.items() if key in path.stem), VOCABULARY)
 
 

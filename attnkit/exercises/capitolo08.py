@@ -131,22 +131,7 @@ EXERCISES = (
         praise="Il blocco sta fermo, e le sue ultime colonne restano visibili a tutti quelli che vengono dopo.",
     ),
     Exercise(
-        id="8.4", title="Fin dove arriva?", kind="prevedi", stars=2, minutes=5,
-        statement="Quante posizioni, sé stessa compresa, possono influire sull'uscita dell'ultimo di 200.000 token? Un intero per ognuna di queste pile di layer: \"1 layer, finestra 4\", \"3 layer, finestra 4\", \"32 layer, finestra 4096\", "
-                  "\"finestra 4, globale, finestra 4\".",
-        reference=lambda: _reach(4, 10, 131_041, 200_000),
-        misconceptions=(
-            Misconception("L per W", lambda: _reach(4, 12, 131_072, 200_000), "Ogni layer aggiunge window − 1 posizioni, non `window`: una è quella da cui si guarda. In tutto L · (W − 1) + 1."),
-            Misconception("sé stessa non contata", lambda: _reach(3, 9, 131_040, 199_999), "Hai contato solo le posizioni prima: nel conto c'è anche l'ultimo token."),
-            Misconception("quella di un layer", lambda: _reach(4, 4, 4096, 200_000), "Un layer vede solo la finestra, ma ciò che legge era già stato aggiornato dal layer sotto: la portata si somma."),
-            Misconception("W alla L", lambda: _reach(4, 64, 4096 ** 32, 200_000), "La portata si somma, non si moltiplica: le finestre dei vicini si sovrappongono quasi del tutto."),
-            Misconception("la globale conta una volta", lambda: _reach(4, 10, 131_041, 10), "Un layer globale basta: da lì si vede tutto il passato."),
-            Misconception("la globale come somma", lambda: _reach(4, 10, 131_041, 200_006), "Più dell'intera sequenza non si può vedere."),
-        ),
-        praise="L · (W − 1) + 1, finché non c'è un layer globale. Quelle 131.041 posizioni sono i «circa 131K» di Mistral 7B.",
-    ),
-    Exercise(
-        id="8.5", title="La finestra senza la tabella", kind="scrivi", stars=3, minutes=10,
+        id="8.4", title="La finestra senza la tabella", kind="scrivi", stars=3, minutes=10,
         statement="Ricevi Q e K, shape (T, Dk), V, shape (T, Dv), e `window`. Restituisci l'uscita della finestra, shape (T, Dv), leggendo per ogni query solo le sue key: nessuna tabella T × T.",
         reference=windowed, inputs=_sequences,
         misconceptions=(
@@ -164,21 +149,22 @@ EXERCISES = (
         praise="Per ogni query `window` key: il lavoro cresce come T, non come T².",
     ),
     Exercise(
-        id="8.6", title="La tabella dei Sparse Transformers", kind="leggi la tabella", stars=2, minutes=5,
-        statement="Dalla tabella di Child et al.: sul testo (Enwik8), quante volte un passo di *fixed* è più rapido di uno denso? E quanti bit per byte in più chiede *strided* rispetto al denso? Restituisci la coppia, con almeno due decimali.",
-        reference=lambda: (1.31 / 0.55, 0.13), atol=0.006, rtol=0.0,
+        id="8.5", title="Fin dove arriva?", kind="prevedi", stars=2, minutes=5,
+        statement="Quante posizioni, sé stessa compresa, possono influire sull'uscita dell'ultimo di 200.000 token? Un intero per ognuna di queste pile di layer: \"1 layer, finestra 4\", \"3 layer, finestra 4\", \"32 layer, finestra 4096\", "
+                  "\"finestra 4, globale, finestra 4\".",
+        reference=lambda: _reach(4, 10, 131_041, 200_000),
         misconceptions=(
-            Misconception("strided", lambda: (1.31 / 0.35, 0.13), "Il secondo numero è giusto. Il primo è la velocità di strided: la domanda chiede fixed."),
-            Misconception("rovesciato", lambda: (0.55 / 1.31, 0.13), "Il secondo numero è giusto. Il rapporto è rovesciato: più rapido vuol dire maggiore di uno."),
-            Misconception("le immagini", lambda: (0.54 / 0.47, -0.02), "Questi sono i numeri di CIFAR-10, cioè delle immagini: la domanda è sul testo."),
-            Misconception("fixed in bit", lambda: (1.31 / 0.55, -0.01), "Il primo numero è giusto. Il secondo è di fixed, che perde meno bit del denso: la domanda chiede strided."),
-            Misconception("il valore, non la differenza", lambda: (1.31 / 0.55, 1.13), "Il primo numero è giusto. Il secondo è quanti bit chiede strided: la domanda chiede quanti *in più*."),
-            Misconception("arrotondato", lambda: (2.4, 0.13), "Il secondo numero è giusto. Il primo va dato con almeno due decimali."),
+            Misconception("L per W", lambda: _reach(4, 12, 131_072, 200_000), "Ogni layer aggiunge window − 1 posizioni, non `window`: una è quella da cui si guarda. In tutto L · (W − 1) + 1."),
+            Misconception("sé stessa non contata", lambda: _reach(3, 9, 131_040, 199_999), "Hai contato solo le posizioni prima: nel conto c'è anche l'ultimo token."),
+            Misconception("quella di un layer", lambda: _reach(4, 4, 4096, 200_000), "Un layer vede solo la finestra, ma ciò che legge era già stato aggiornato dal layer sotto: la portata si somma."),
+            Misconception("W alla L", lambda: _reach(4, 64, 4096 ** 32, 200_000), "La portata si somma, non si moltiplica: le finestre dei vicini si sovrappongono quasi del tutto."),
+            Misconception("la globale conta una volta", lambda: _reach(4, 10, 131_041, 10), "Un layer globale basta: da lì si vede tutto il passato."),
+            Misconception("la globale come somma", lambda: _reach(4, 10, 131_041, 200_006), "Più dell'intera sequenza non si può vedere."),
         ),
-        praise="Sul testo fixed è più rapido e non peggiore; strided è il più rapido, e il peggiore: lo schema va scelto secondo i dati.",
+        praise="L · (W − 1) + 1, finché non c'è un layer globale. Quelle 131.041 posizioni sono i «circa 131K» di Mistral 7B.",
     ),
     Exercise(
-        id="8.7", title="La maschera rovesciata", kind="trova il bug", stars=2, minutes=7,
+        id="8.6", title="La maschera rovesciata", kind="trova il bug", stars=2, minutes=7,
         statement="`pesi_male` riceve punteggi (Tq, Tk) e una maschera booleana, True = visibile, e dà pesi sbagliati. Scrivi `pesi_giusti`: ogni riga pesa le sole key visibili e somma a uno; una riga senza key visibili è fatta di zeri.",
         reference=masked_weights, inputs=_scores,
         misconceptions=(
@@ -191,5 +177,19 @@ EXERCISES = (
             Misconception("senza maschera", lambda s, m: softmax(s), "La maschera non è stata usata."),
         ),
         praise="Una riga vuota capita: nello schema fixed, le colonne di riassunto da sole ne lasciano molte.",
+    ),
+    Exercise(
+        id="8.7", title="La tabella dei Sparse Transformers", kind="leggi la tabella", stars=2, minutes=5,
+        statement="Dalla tabella di Child et al.: sul testo (Enwik8), quante volte un passo di *fixed* è più rapido di uno denso? E quanti bit per byte in più chiede *strided* rispetto al denso? Restituisci la coppia, con almeno due decimali.",
+        reference=lambda: (1.31 / 0.55, 0.13), atol=0.006, rtol=0.0,
+        misconceptions=(
+            Misconception("strided", lambda: (1.31 / 0.35, 0.13), "Il secondo numero è giusto. Il primo è la velocità di strided: la domanda chiede fixed."),
+            Misconception("rovesciato", lambda: (0.55 / 1.31, 0.13), "Il secondo numero è giusto. Il rapporto è rovesciato: più rapido vuol dire maggiore di uno."),
+            Misconception("le immagini", lambda: (0.54 / 0.47, -0.02), "Questi sono i numeri di CIFAR-10, cioè delle immagini: la domanda è sul testo."),
+            Misconception("fixed in bit", lambda: (1.31 / 0.55, -0.01), "Il primo numero è giusto. Il secondo è di fixed, che perde meno bit del denso: la domanda chiede strided."),
+            Misconception("il valore, non la differenza", lambda: (1.31 / 0.55, 1.13), "Il primo numero è giusto. Il secondo è quanti bit chiede strided: la domanda chiede quanti *in più*."),
+            Misconception("arrotondato", lambda: (2.4, 0.13), "Il secondo numero è giusto. Il primo va dato con almeno due decimali."),
+        ),
+        praise="Sul testo fixed è più rapido e non peggiore; strided è il più rapido, e il peggiore: lo schema va scelto secondo i dati.",
     ),
 )
