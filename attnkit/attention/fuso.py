@@ -53,3 +53,28 @@ def one_query(q, k, v, scale):
 def _additive(mask, q):
     """La maschera come la vuole il kernel: 0 dove si vede, -inf altrove."""
     return None if mask is None else torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
+
+
+def plain_with_lse(q, k, v, mask, causal, scale):
+    """Come `fused_with_lse`, per esteso: dove il kernel non c'è."""
+    scores = _plain_scores(q, k, mask, causal, scale)
+    lse = scores.logsumexp(-1)
+    return ((scores - lse.unsqueeze(-1)).exp() @ v.to(scores.dtype)).to(q.dtype), lse
+
+
+def plain_backward(gradient, q, k, v, output, lse, mask, causal, scale):
+    """Come `fused_backward`, per esteso."""
+    scores = _plain_scores(q, k, mask, causal, scale)
+    wide = scores.dtype
+    weights, gradient, output = (scores - lse.unsqueeze(-1)).exp(), gradient.to(wide), output.to(wide)
+    of_weights = gradient @ v.to(wide).transpose(2, 3)
+    of_scores = weights * (of_weights - (gradient * output).sum(-1, keepdim=True)) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    return tuple(t.to(q.dtype) for t in (of_scores @ k.to(wide), of_scores.transpose(2, 3) @ q.to(wide), weights.transpose(2, 3) @ gradient))
+
+
+def _plain_scores(q, k, mask, causal, scale):
+    wide = torch.promote_types(q.dtype, torch.float32)
+    scores = q.to(wide) @ k.to(wide).transpose(2, 3) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).tril()
+    return scores if mask is None else scores.masked_fill(~mask, -math.inf)
