@@ -1,6 +1,7 @@
 """Il ciclo di addestramento, e la prova su ciò che il modello non ha mai visto."""
 
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,23 +39,35 @@ def learn(model, sentences, *, steps=2000, progress=True, watch=None):
     optimizer = torch.optim.AdamW([{"params": content, "weight_decay": 0.3},
                                    {"params": others, "weight_decay": 0.0}], lr=0.01)
     losses = []
-    for step in tqdm(range(steps), desc="addestramento", leave=False, disable=not progress):
-        if watch:
-            watch(step, model)
-        tokens = torch.as_tensor(sentences())
-        logits = model(tokens[:, :-1])
-        loss_per_token = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")     # (B, T)
-        importance = torch.ones(loss_per_token.shape[1], dtype=torch.float64)
-        importance[-1] = 5.0
-        loss = (loss_per_token * importance).sum(1).mean() / importance.sum()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)                                       # nessun passo troppo lungo
-        optimizer.step()
-        losses.append(loss.item())
+    with _one_thread():
+        for step in tqdm(range(steps), desc="addestramento", leave=False, disable=not progress):
+            if watch:
+                watch(step, model)
+            tokens = torch.as_tensor(sentences())
+            logits = model(tokens[:, :-1])
+            loss_per_token = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")     # (B, T)
+            importance = torch.ones(loss_per_token.shape[1], dtype=torch.float64)
+            importance[-1] = 5.0
+            loss = (loss_per_token * importance).sum(1).mean() / importance.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)                                       # nessun passo troppo lungo
+            optimizer.step()
+            losses.append(loss.item())
     if watch:
         watch(steps, model)
     return losses
+
+
+@contextmanager
+def _one_thread():
+    """Con matrici minuscole più thread rallentano, e su una macchina occupata di molto."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def train(seed=SHIPPED_SEED, *, steps=2000, batch_size=64, progress=True, watch=None, **shape):
