@@ -23,6 +23,8 @@ def pytest(*argomenti: str) -> int:
     ambiente = {nome: valore for nome, valore in os.environ.items() if nome != "PYTEST_ADDOPTS"}
     ambiente["JUPYTER_PREFER_ENV_PATH"] = "1"
     ambiente["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    # Un processo per processore, un thread per processo: di più, e i thread di torch passano il tempo ad aspettarsi.
+    ambiente.setdefault("OMP_NUM_THREADS", "1")
     return subprocess.run([sys.executable, "-m", "pytest", *argomenti], cwd=RADICE, env=ambiente).returncode
 
 
