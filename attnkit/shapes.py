@@ -93,15 +93,31 @@ def positive_int(name, value):
     Raises:
         ValueError: se `value` non è un intero o è minore di 1.
     """
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        integer = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name}: mi aspettavo un intero, ho trovato {value!r}") from None
+    integer = _integer(name, value)
     if integer < 1:
         raise ValueError(f"{name}: mi aspettavo un intero maggiore di zero, ho trovato {integer}")
     return integer
+
+
+def natural_int(name, value):
+    """Come `positive_int`, ma anche zero va bene.
+
+    Raises:
+        ValueError: se `value` non è un intero o è negativo.
+    """
+    integer = _integer(name, value)
+    if integer < 0:
+        raise ValueError(f"{name}: mi aspettavo zero o un intero maggiore, ho trovato {integer}")
+    return integer
+
+
+def _integer(name, value):
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: mi aspettavo un intero, ho trovato {value!r}") from None
 
 
 def divides(part, part_size, whole, whole_size):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnkit.attention import Causal, Full, Window
+from attnkit.attention import Causal, Fixed, Full, Strided, Window
 from attnkit.layers import KVCache, MultiHeadAttention, group_kv_heads
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-12}
@@ -69,6 +69,21 @@ def test_a_cache_filled_with_gradients_can_go_on_without():
         rest = in_pieces(layer, x[:, 6:], [1, 1, 1], cache)
     torch.testing.assert_close(rest, layer(x)[:, 6:].detach(), **TIGHT)
     torch.autograd.grad(first.sum(), layer.Wk.weight)                      # il grafo di prima è ancora intero
+
+
+@pytest.mark.parametrize("pattern", [Causal(), Window(3), Window(2, sinks=2), Fixed(3), Strided(2)], ids=str)
+def test_frozen_keys_leave_gradients_to_the_queries(pattern):
+    """Con Wk e Wv congelati key e value non hanno gradiente, ma le query sì: nulla si scrive sopra ciò che hanno visto."""
+    layer, x = layer_of(2, pattern), random(2, 40, 10)
+    layer.Wk.requires_grad_(False), layer.Wv.requires_grad_(False)
+    trained = [layer.Wq.weight, layer.Wo.weight]
+    cache, expected = KVCache(), layer(x)
+    pieces = in_pieces(layer, x[:, :38], [5] + [1] * 33, cache)
+    with torch.no_grad():
+        rest = in_pieces(layer, x[:, 38:], [1, 1], cache)                  # nemmeno dopo, senza gradienti
+    torch.testing.assert_close(torch.cat([pieces, rest], 1), expected, **TIGHT)
+    for ours, theirs in zip(torch.autograd.grad(pieces.pow(2).sum(), trained), torch.autograd.grad(expected[:, :38].pow(2).sum(), trained)):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from attnkit.attention import Causal, Full, attention
-from attnkit.ring import LAYOUTS, anello, places, ring_attention, shard, simulate, unshard
+from attnkit.attention import Causal, Full, attention, fuso
+from attnkit.ring import LAYOUTS, places, ring_attention, shard, simulate, unshard
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -75,7 +75,7 @@ def on_a_rank(rank, ranks, folder, plain):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/incontro", rank=rank, world_size=ranks)
     if plain:
-        anello.has_lse = lambda q: False
+        fuso.has_lse = lambda q: False
     for layout, causal, Hkv in itertools.product(LAYOUTS, (True, False), (1, 2, 4)):
         whole = [t.requires_grad_() for t in qkv(24, Hkv=Hkv)]
         direction = torch.randn(2, 4, 24, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import attnkit.attention.griglia as grid
+import attnkit.attention.fuso as fuso
 from attnkit import masks
 from attnkit.attention import BlockLocal, Fixed, Strided, Window, attention
 from attnkit.attention.sparsi import by_predicate
@@ -98,14 +98,14 @@ def test_in_half_precision_like_the_same_numbers_in_full(pattern, dtype, toleran
 
 @pytest.mark.parametrize("pattern", [Strided(7), Fixed(6), Fixed(6, 2), BlockLocal(5)], ids=repr)
 def test_without_the_fused_kernel_the_same(pattern, monkeypatch):
-    monkeypatch.setattr(grid, "has_lse", lambda q: False)
+    monkeypatch.setattr(fuso, "has_lse", lambda q: False)
     for Hq, Hkv, T in ((6, 2, 40), (3, 3, 33), (2, 1, 4)):
         agree(pattern, 2, Hq, Hkv, T, T, 3)
 
 
 def test_the_fused_kernel_is_there():
     """Se una versione nuova di torch lo toglie o gli cambia nome, i pattern restano giusti ma lenti: qui si viene a sapere."""
-    assert grid.has_lse(torch.zeros(1))
+    assert fuso.has_lse(torch.zeros(1))
 
 
 @pytest.mark.parametrize("pattern", [Strided(5), Fixed(6, 2)], ids=repr)
@@ -167,6 +167,17 @@ def test_the_largest_tensor_grows_as_the_length(pattern, back):
     assert sizes[1] <= 2.1 * sizes[0] and sizes[1] < 1024 * 1024 / 4
 
 
+@pytest.mark.parametrize("B", [1, 2])
+@pytest.mark.parametrize("Hkv", [1, 4])
+@torch.no_grad()
+def test_a_window_never_copies_its_overlapping_keys(B, Hkv):
+    """Anche come li fa un layer, (B, T, H, Dh) trasposti: i pezzi sono viste, e nulla supera q."""
+    q, k, v = (torch.randn(B, 1024, H, 64).transpose(1, 2) for H in (4, Hkv, Hkv))
+    with Largest() as largest:
+        attention(q, k, v, Window(320))
+    assert largest.elements <= q.numel()
+
+
 @pytest.mark.parametrize("pattern", [Window(5), Strided(4), Fixed(4), BlockLocal(6), Window(3, sinks=2)], ids=repr)
 def test_no_gradient_from_where_nobody_looks(pattern):
     q, k, v = qkv(1, 1, 1, 40, 40, 3)
@@ -222,7 +233,8 @@ def test_a_cache_as_large_as_its_window_is_enough():
 
 @pytest.mark.parametrize("make, message", [
     (lambda: Window(0), "window: mi aspettavo un intero maggiore di zero, ho trovato 0"), (lambda: Window(-3), "ho trovato -3"),
-    (lambda: Window(2.5), "mi aspettavo un intero, ho trovato 2.5"), (lambda: Window(4, sinks=-1), "sinks: .* ho trovato -1"),
+    (lambda: Window(2.5), "mi aspettavo un intero, ho trovato 2.5"), (lambda: Window(4, sinks=-1), "sinks: mi aspettavo zero o un intero maggiore, ho trovato -1"),
+    (lambda: Window(4, sinks=None), "sinks: .* ho trovato None"), (lambda: Window(4, sinks=False), "sinks: .* ho trovato False"), (lambda: Window(4, sinks=0.0), "sinks: .* ho trovato 0.0"),
     (lambda: Window(4, sinks=1.5), "sinks: .* ho trovato 1.5"), (lambda: BlockLocal(0), "block: "), (lambda: Strided(0), "stride: "),
     (lambda: Fixed(4, 0), "summary: "), (lambda: Fixed(4, 5), "summary=5 supera stride=4"), (lambda: Strided(True), "stride: ")])
 def test_bad_parameters(make, message):

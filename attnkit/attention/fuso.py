@@ -1,8 +1,9 @@
 """I kernel fusi di torch: l'attenzione senza mai scrivere i punteggi.
 
-Tre porte. `fused` è quella di sempre, derivabile. `fused_with_lse` dà anche il log-sum-exp di ogni riga, che
-serve per unire più parti; torch però a quel numero non dà gradiente, e allora all'indietro si va con
-`fused_backward`, che vuole il log-sum-exp *di tutte le parti insieme*. `one_query` è un passo di generazione.
+Tre porte. `fused` è quella di sempre, derivabile. `one_query` è un passo di generazione. `add_part` e `part_gradients`
+servono a chi calcola l'attenzione a parti, sulla griglia o nell'anello: ogni parte dà anche il log-sum-exp delle sue righe,
+e con quello si unisce alle altre. A quel numero torch non dà gradiente: all'indietro ogni parte vuole il log-sum-exp
+*di tutte insieme*, e da quello sa quanto pesava.
 """
 
 import math
@@ -24,14 +25,35 @@ def has_lse(q):
     return q.device.type == "cpu" and hasattr(torch.ops.aten, _FORWARD) and hasattr(torch.ops.aten, _FORWARD + "_backward")
 
 
-def fused_with_lse(q, k, v, mask, causal, scale):
-    """Uscita e log-sum-exp, (B, H, Tq, Dh) e (B, H, Tq), senza gradiente. Nessuna riga dev'essere vuota."""
-    return getattr(torch.ops.aten, _FORWARD)(q, k, v, 0.0, causal, attn_mask=_additive(mask, q), scale=scale)
+def no_parts(q):
+    """L'uscita e il log-sum-exp prima di ogni parte, (…, Tq, Dh) e (…, Tq): zeri e -inf, almeno in float32."""
+    wide = torch.promote_types(q.dtype, torch.float32)
+    return q.new_zeros(q.shape, dtype=wide), q.new_full(q.shape[:-1], -math.inf, dtype=wide)
 
 
-def fused_backward(gradient, q, k, v, output, lse, mask, causal, scale):
-    """I gradienti di q, k e v. `output` e `lse` possono essere di più parti insieme: allora sono la quota di questa."""
-    return getattr(torch.ops.aten, _FORWARD + "_backward")(gradient, q, k, v, output, lse, 0.0, causal, attn_mask=_additive(mask, q), scale=scale)
+def add_part(output, lse, q, k, v, *, mask=None, causal=False, scale=None):
+    """Calcola una parte, e la unisce sul posto a quelle che `output` e `lse` contengono già: è `merge`, senza copie.
+
+    Args:
+        output, lse: ciò che c'è finora; la stessa shape di q, a meno di come sono divisi i primi assi.
+        q, k, v: query, key e value di questa parte, shape (B, H, Tq, Dh) e (B, H, Tk, Dh). Nessuna riga dev'essere vuota.
+        mask: booleani (Tq, Tk), True = visibile; None = tutto, o il triangolo se `causal`.
+    """
+    o, s = (_fused_part if has_lse(q) else _plain_part)(q, k, v, mask, causal, scale)
+    o, s = o.reshape(output.shape).to(output.dtype), s.reshape(lse.shape)
+    output.lerp_(o, torch.sigmoid(s - lse).unsqueeze(-1))      # il peso di questa parte fra le due
+    lse.copy_(torch.logaddexp(lse, s))
+
+
+def part_gradients(gradient, q, k, v, output, lse, *, mask=None, causal=False, scale=None):
+    """La quota di una parte nei gradienti di q, k e v; `output` e `lse` sono quelli di tutte le parti insieme."""
+    return (_fused_gradients if has_lse(q) else _plain_gradients)(gradient, q, k, v, output, lse, mask, causal, scale)
+
+
+def one_per_group(q, k):
+    """Le query head divise in giri: in ognuno ce n'è una di fronte a ogni head di key."""
+    group = q.shape[1] // k.shape[1]
+    return [slice(g, None, group) for g in range(group)]
 
 
 def one_query(q, k, v, scale):
@@ -50,20 +72,27 @@ def one_query(q, k, v, scale):
     return (weights @ v.flatten(0, 1)).reshape(B, Hq, 1, Dh)
 
 
+def _fused_part(q, k, v, mask, causal, scale):
+    return getattr(torch.ops.aten, _FORWARD)(q, k, v, 0.0, causal, attn_mask=_additive(mask, q), scale=scale)
+
+
+def _fused_gradients(gradient, q, k, v, output, lse, mask, causal, scale):
+    return getattr(torch.ops.aten, _FORWARD + "_backward")(gradient, q, k, v, output, lse, 0.0, causal, attn_mask=_additive(mask, q), scale=scale)
+
+
 def _additive(mask, q):
     """La maschera come la vuole il kernel: 0 dove si vede, -inf altrove."""
     return None if mask is None else torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
 
 
-def plain_with_lse(q, k, v, mask, causal, scale):
-    """Come `fused_with_lse`, per esteso: dove il kernel non c'è."""
+def _plain_part(q, k, v, mask, causal, scale):
+    """La stessa parte per esteso, dove il kernel non c'è."""
     scores = _plain_scores(q, k, mask, causal, scale)
     lse = scores.logsumexp(-1)
-    return ((scores - lse.unsqueeze(-1)).exp() @ v.to(scores.dtype)).to(q.dtype), lse
+    return (scores - lse.unsqueeze(-1)).exp() @ v.to(scores.dtype), lse
 
 
-def plain_backward(gradient, q, k, v, output, lse, mask, causal, scale):
-    """Come `fused_backward`, per esteso."""
+def _plain_gradients(gradient, q, k, v, output, lse, mask, causal, scale):
     scores = _plain_scores(q, k, mask, causal, scale)
     wide = scores.dtype
     weights, gradient, output = (scores - lse.unsqueeze(-1)).exp(), gradient.to(wide), output.to(wide)

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from attnkit.attention.fuso import fused_backward, fused_with_lse, has_lse
-from attnkit.attention.parziale import merge, partial_attention
+from attnkit.attention.fuso import add_part, no_parts, one_per_group, part_gradients
 
 
 ROWS = 512                    # quante query per volta guardano i riassunti: la maschera resta piccola, il matmul grande
@@ -60,30 +59,25 @@ def grid_attention(q, k, v, block, parts, scale):
         scale: il fattore dei punteggi; None = 1/√Dh.
 
     Returns:
-        Shape (B, Hq, T, Dh).
+        Shape (B, Hq, T, Dh), derivabile una volta: le derivate seconde danno un errore.
     """
     T = q.shape[2]
     if T % block:                                              # anche riempire di nulla costerebbe una copia
         q, k, v = (F.pad(t, (0, 0, 0, -T % block)) for t in (q, k, v))
     q, k, v = (t.unflatten(2, (-1, block)) for t in (q, k, v))             # (B, H, n, block, Dh)
     parts = [part for part in parts if part.shift < q.shape[2]]
-    output = _Fused.apply(q, k, v, parts, scale) if has_lse(q) else _plain(q, k, v, parts, scale)
-    return output.flatten(2, 3)[:, :, :T]
+    return _Grid.apply(q, k, v, parts, scale).flatten(2, 3)[:, :, :T]
 
 
-class _Fused(torch.autograd.Function):
-    """Il kernel fuso su ogni pezzo, e un passo all'indietro che usa il log-sum-exp di tutti insieme."""
+class _Grid(torch.autograd.Function):
+    """Un pezzo dopo l'altro, e un passo all'indietro che usa il log-sum-exp di tutti insieme."""
 
     @staticmethod
     def forward(ctx, q, k, v, parts, scale):
         q = q.contiguous()
-        output, lse = q.new_zeros(q.shape, dtype=torch.promote_types(q.dtype, torch.float32)), q.new_full(q.shape[:-1], -torch.inf, dtype=torch.promote_types(q.dtype, torch.float32))
+        output, lse = no_parts(q)
         for rows, keys, mask, heads in _calls(parts, q, k):
-            pq, pk, pv = _inputs(rows, keys, q[:, heads], k, v)
-            o, s = (t.unflatten(0, (q.shape[0], -1)) for t in fused_with_lse(pq, pk, pv, mask, mask is None, scale))
-            total, before = rows(output)[:, heads], rows(lse)[:, heads]
-            total.lerp_(o.to(s.dtype), torch.sigmoid(s - before).unsqueeze(-1))            # è merge, sul posto
-            before.copy_(torch.logaddexp(before, s))
+            add_part(rows(output)[:, heads], rows(lse)[:, heads], *_inputs(rows, keys, q[:, heads], k, v), mask=mask, causal=mask is None, scale=scale)
         output = output.to(q.dtype)
         ctx.save_for_backward(q, k, v, output, lse)
         ctx.parts, ctx.scale = parts, scale
@@ -98,40 +92,21 @@ class _Fused(torch.autograd.Function):
         for rows, keys, mask, heads in _calls(ctx.parts, q, k):
             inputs = _inputs(rows, keys, q[:, heads], k, v)
             g, o, s = (rows(t)[:, heads].flatten(0, 1).contiguous() for t in (gradient, output, lse))
-            gradients = fused_backward(g, *inputs, o, s, mask, mask is None, ctx.scale)
+            gradients = part_gradients(g, *inputs, o, s, mask=mask, causal=mask is None, scale=ctx.scale)
             for target, given in zip((rows(dq)[:, heads], keys(dk), keys(dv)), gradients):
                 target += given.reshape(target.shape)
         return dq, dk, dv, None, None
 
 
 def _calls(parts, q, k):
-    """Le chiamate da fare: per ogni pezzo di ogni parte, le query head che stanno di fronte a tutte le head di key."""
-    group = q.shape[1] // k.shape[1]
+    """Le chiamate da fare: ogni pezzo di ogni parte, un giro di query head per volta."""
     for part in parts:
         for rows, keys, mask in part.pieces(*q.shape[2:4], q.device):
-            for g in range(group):
-                yield rows, keys, mask, slice(g, None, group)
+            for heads in one_per_group(q, k):
+                yield rows, keys, mask, heads
 
 
 def _inputs(rows, keys, q, k, v):
     """Query, key e value di un pezzo, come li vuole il kernel: (B·H, pezzi, righe, Dh)."""
     q = rows(q)
     return (q.flatten(0, 1), *(keys(t).reshape(*q.shape[:3], -1, t.shape[-1]).flatten(0, 1) for t in (k, v)))
-
-
-def _plain(q, k, v, parts, scale):
-    """Le stesse parti senza kernel fuso, dove non c'è: punteggi per esteso, un pezzo per volta, e gradienti automatici."""
-    B, Hq, n, block, Dh = q.shape
-    k, v = (t.repeat_interleave(Hq // t.shape[1], 1) for t in (k, v))
-    places, total = torch.arange(n * block, device=q.device).view(1, 1, n, block), None
-    for part in parts:
-        for rows, keys, mask in part.pieces(n, block, q.device):
-            inputs = _inputs(rows, keys, q, k, v)
-            if mask is None:
-                mask = torch.ones(inputs[0].shape[2], inputs[1].shape[2], dtype=torch.bool, device=q.device).tril()
-            o, s = (t.unflatten(0, (B, Hq)) for t in partial_attention(*inputs, mask=mask, scale=scale))
-            where = rows(places).flatten()                                 # il posto di ogni riga, nella sequenza
-            o = q.new_zeros(B, Hq, n * block, Dh).index_copy(2, where, o.flatten(2, 3))
-            s = s.new_full((B, Hq, n * block), -torch.inf).index_copy(2, where, s.flatten(2, 3))
-            total = (o, s) if total is None else merge(total, (o, s))
-    return total[0].unflatten(2, (n, block))

@@ -20,7 +20,7 @@ import torch
 from attnkit.attention.fuso import fused
 from attnkit.attention.griglia import Part, grid_attention
 from attnkit.attention.pattern import Pattern
-from attnkit.shapes import positive_int
+from attnkit.shapes import natural_int, positive_int
 
 ROWS = 64                     # righe per pezzo di una finestra: meno, e il matmul rallenta; di più, e si calcola troppo
 
@@ -52,7 +52,7 @@ class Window(Sparse):
 
     def __post_init__(self):
         object.__setattr__(self, "window", positive_int("window", self.window))
-        object.__setattr__(self, "sinks", positive_int("sinks", self.sinks) if self.sinks else 0)
+        object.__setattr__(self, "sinks", natural_int("sinks", self.sinks))
 
     reach = property(lambda self: None if self.sinks else self.window)     # con i sink non conta solo la distanza
 
@@ -75,6 +75,7 @@ class Window(Sparse):
         pieces = (T - start) // ROWS
         if self.sinks or pieces < 1:
             return super().attend_all(q, k, v, scale)
+        k, v = k.contiguous(), v.contiguous()                              # così anche con più frasi i pezzi restano viste
         stop, width = start + pieces * ROWS, W + ROWS - 1
         keys, values = (t[:, :, start - W + 1:stop].unfold(2, width, ROWS).transpose(3, 4) for t in (k, v))      # (B, Hkv, pezzi, width, Dh)
         queries = q[:, :, start:stop].unflatten(2, (pieces, ROWS))         # (B, Hq, pezzi, ROWS, Dh)
@@ -183,8 +184,7 @@ def by_predicate(pattern, q, k, v, scale):
     """L'attenzione da FlexAttention, che dal predicato ricava quali blocchi saltare. Serve una GPU, o molta pazienza."""
     from torch.nn.attention.flex_attention import flex_attention
     kernel = _compiled() if q.is_cuda else flex_attention
-    mask = _block_mask(pattern, q.shape[2], q.device)
-    return kernel(q, k, v, block_mask=mask, scale=scale, enable_gqa=q.shape[1] != k.shape[1])
+    return kernel(q, k, v, block_mask=block_mask(pattern, q.shape[2], q.device), scale=scale, enable_gqa=q.shape[1] != k.shape[1])
 
 
 @functools.cache
@@ -194,6 +194,7 @@ def _compiled():
 
 
 @functools.lru_cache(maxsize=16)
-def _block_mask(pattern, T, device):
+def block_mask(pattern, T, device):
+    """Il pattern come lo vuole FlexAttention: quali blocchi di una sequenza di T token vanno calcolati."""
     from torch.nn.attention.flex_attention import create_block_mask
     return create_block_mask(lambda b, h, i, j: pattern.sees(i, j), None, None, T, T, device=device)

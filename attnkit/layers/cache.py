@@ -20,8 +20,9 @@ class KVCache:
         layer(prossimo, cache)           # decode: un token, che vede anche quelli di prima
 
     Ogni layer ne vuole una sua. La memoria si prenota in anticipo e raddoppia quando finisce, fino a `max_tokens`;
-    con una finestra si tengono solo i token che una query può ancora vedere. Se servono i gradienti, cresce per
-    concatenazione.
+    con una finestra si tengono solo i token che una query può ancora vedere. Con i gradienti accesi non si scrive mai sul
+    posto, perché chi torna indietro vuole i valori di allora: la cache cresce per concatenazione. Per generare in fretta, si
+    chiama il layer sotto `torch.no_grad()`.
 
     Args:
         max_tokens: quanti token può tenere insieme; None = senza limite.
@@ -39,6 +40,7 @@ class KVCache:
         self._k = self._v = self._owner = None
         self._start = self._stop = 0                           # la parte piena della memoria
         self._places = None                                    # le posizioni che tiene; None = le ultime, di fila
+        self._in_a_graph = False                               # la memoria serve a un grafo dei gradienti: non si tocca
 
     @property
     def kept(self):
@@ -81,7 +83,7 @@ class KVCache:
         if self.max_tokens is not None and self._stop - start + Tq > self.max_tokens:
             raise ValueError(f"La cache tiene al più max_tokens={self.max_tokens} token: ne ha {self._stop - start}, e ne arrivano {Tq}")
         self._start = start                                    # ciò che è uscito dalla finestra non serve più
-        if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad or (self._k is not None and self._k.requires_grad)):
+        if torch.is_grad_enabled():                            # anche se k e v non ne hanno: le query possono averne
             self._concatenate(k, v)
         else:
             self._make_room(k, Tq)
@@ -121,11 +123,10 @@ class KVCache:
         B, Hkv, _, Dh = k.shape
         kept, needed = self.kept, self.kept + Tq
         capacity = 0 if self._k is None else self._k.shape[2]
-        shared = self._k is not None and self._k.requires_grad                        # la usa un grafo dei gradienti: non si tocca
-        if self._stop + Tq <= capacity and not shared:
+        if self._stop + Tq <= capacity and not self._in_a_graph:
             return
         full = slice(self._start, self._stop)
-        fresh = 2 * needed > capacity or shared
+        fresh = 2 * needed > capacity or self._in_a_graph
         if fresh:
             capacity = max(SMALLEST, 2 * capacity, needed)
             if self.max_tokens is not None:
@@ -136,7 +137,7 @@ class KVCache:
             if kept:                                           # nella stessa memoria: la parte piena sta tutta oltre questa
                 new[:, :, :kept] = old[:, :, full]
             setattr(self, name, new)
-        self._start, self._stop = 0, kept
+        self._start, self._stop, self._in_a_graph = 0, kept, False
 
     def _concatenate(self, k, v):
         """La strada dei gradienti: nessuna scrittura sul posto."""
@@ -144,7 +145,7 @@ class KVCache:
             k = torch.cat([self._k[:, :, self._start:self._stop], k], dim=2)
             v = torch.cat([self._v[:, :, self._start:self._stop], v], dim=2)
         self._k, self._v = k, v
-        self._start, self._stop = 0, k.shape[2]
+        self._start, self._stop, self._in_a_graph = 0, k.shape[2], True
 
     def __repr__(self):
         return f"KVCache(length={self.length}, kept={self.kept}, max_tokens={self.max_tokens})"

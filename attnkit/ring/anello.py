@@ -4,7 +4,7 @@ import torch
 import torch.distributed as dist
 
 from attnkit.attention.controlli import check_inputs
-from attnkit.attention.fuso import fused_backward, fused_with_lse, has_lse, plain_backward, plain_with_lse
+from attnkit.attention.fuso import add_part, no_parts, one_per_group, part_gradients
 from attnkit.ring.disposizione import LAYOUTS
 
 
@@ -72,18 +72,13 @@ class _Ring(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, causal, layout, group):
         rank, ranks = dist.get_rank(group), dist.get_world_size(group)
-        wide = torch.promote_types(q.dtype, torch.float32)
-        output, lse = q.new_zeros(q.shape, dtype=wide), q.new_full(q.shape[:-1], -torch.inf, dtype=wide)
+        output, lse = no_parts(q)
         block = (k, v)
         for step in range(ranks):
             coming = _pass(block, group) if step < ranks - 1 else None
             for i, j, triangle in _tiles(layout, causal, rank, (rank - step) % ranks, q.shape[2]):
-                for heads in _heads(q, k):
-                    forward = fused_with_lse if has_lse(q) else plain_with_lse
-                    o, s = forward(q[:, heads, i], block[0][:, :, j], block[1][:, :, j], None, triangle, None)
-                    total, before = output[:, heads, i], lse[:, heads, i]
-                    total.lerp_(o.to(wide), torch.sigmoid(s - before).unsqueeze(-1))
-                    before.copy_(torch.logaddexp(before, s))
+                for heads in one_per_group(q, k):
+                    add_part(output[:, heads, i], lse[:, heads, i], q[:, heads, i], block[0][:, :, j], block[1][:, :, j], causal=triangle)
             if coming:
                 block = coming()
         output = output.to(q.dtype)
@@ -102,22 +97,15 @@ class _Ring(torch.autograd.Function):
         for step in range(ranks):
             coming = _pass(block, group) if step < ranks - 1 else None
             for i, j, triangle in _tiles(layout, causal, rank, (rank - step) % ranks, q.shape[2]):
-                for heads in _heads(q, k):
-                    backward = fused_backward if has_lse(q) else plain_backward
-                    rows = (t[:, heads, i].contiguous() for t in (output, lse))
-                    pieces = backward(gradient[:, heads, i].contiguous(), q[:, heads, i], block[0][:, :, j], block[1][:, :, j], *rows, None, triangle, None)
+                for heads in one_per_group(q, k):
+                    g, o, s = (t[:, heads, i].contiguous() for t in (gradient, output, lse))
+                    pieces = part_gradients(g, q[:, heads, i], block[0][:, :, j], block[1][:, :, j], o, s, causal=triangle)
                     for target, piece in zip((dq[:, heads, i], given[0][:, :, j], given[1][:, :, j]), pieces):
                         target += piece
             given = _pass(given, group)() if ranks > 1 else given          # dopo P passaggi i gradienti sono a casa
             if coming:
                 block = coming()
         return dq, *given, None, None, None
-
-
-def _heads(q, k):
-    """Le query head, una per gruppo alla volta."""
-    size = q.shape[1] // k.shape[1]
-    return [slice(g, None, size) for g in range(size)]
 
 
 def _pass(tensors, group):

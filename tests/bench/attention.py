@@ -12,7 +12,7 @@ import math
 import subprocess
 import sys
 
-from misure import best, memory, reset_peak
+from misure import best, memory, reset_peak, there_and_back
 
 ROUNDS, SECONDS = 12, 2.0                                     # almeno questi giri, e almeno questo tempo
 B, H, Dh = 1, 8, 64
@@ -67,14 +67,6 @@ def in_one_projection(layer):
 
 
 # Il tempo -------------------------------------------------------------------------------------------
-
-def there_and_back(function, *inputs):
-    """La stessa chiamata, seguita dai gradienti degli ingressi e, se ci sono, dei pesi."""
-    import torch
-    inputs = [t.detach().requires_grad_() for t in inputs]
-    direction = torch.ones_like(function(*inputs))
-    return lambda: function(*inputs).backward(direction)
-
 
 def comparisons():
     """Le righe della tabella: (nome, noi, pari, obiettivo o None)."""

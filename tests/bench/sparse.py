@@ -10,10 +10,11 @@ si tiene il giro più breve. La memoria è quella di picco che una chiamata aggi
 su Linux).
 """
 
+import functools
 import subprocess
 import sys
 
-from misure import best, memory, reset_peak
+from misure import best, memory, reset_peak, there_and_back
 
 B, H, Dh, ROUNDS = 1, 8, 64, 4
 
@@ -26,17 +27,6 @@ def cases():
             (Strided(128), 16384, None), (Fixed(128), 16384, None)]
 
 
-def there_and_back(function, tensors):
-    """La stessa chiamata, e i gradienti."""
-    tensors = [t.detach().requires_grad_() for t in tensors]
-
-    def run():
-        function(*tensors).sum().backward()
-        for t in tensors:
-            t.grad = None
-    return run
-
-
 def peers(pattern, T, tensors, flex):
     """Gli altri modi di fare la stessa cosa, a parte SDPA: (nome, funzione)."""
     import torch
@@ -47,9 +37,9 @@ def peers(pattern, T, tensors, flex):
         mask = pattern.mask(T)[None, None]
         yield "SDPA con maschera", lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     if flex:
-        from attnkit.attention.sparsi import _block_mask
+        from attnkit.attention.sparsi import block_mask
         from torch.nn.attention.flex_attention import flex_attention
-        compiled, blocks = torch.compile(flex_attention, dynamic=False), _block_mask(pattern, T, q.device)
+        compiled, blocks = torch.compile(flex_attention, dynamic=False), block_mask(pattern, T, q.device)
         yield "FlexAttention", lambda: compiled(q, k, v, block_mask=blocks)
     if isinstance(pattern, Window) and not pattern.sinks:
         try:
@@ -100,8 +90,8 @@ def main(*arguments):
         print(f"{f'{pattern}, T={T}':54} {ours:9.2f} {ours / dense:9.3f} {ideal:7.3f}  {note}")
         for (name, _), ms in zip(others, theirs):
             print(f"    {name:50} {ms:9.2f} {ms / dense:9.3f}")
-        dense, ours = best([there_and_back(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), tensors),
-                            there_and_back(lambda q, k, v: attention(q, k, v, pattern), tensors)], rounds=2)
+        dense, ours = best([there_and_back(functools.partial(F.scaled_dot_product_attention, is_causal=True), *tensors),
+                            there_and_back(functools.partial(attention, pattern=pattern), *tensors)], rounds=2)
         print(f"    {'avanti e indietro':50} {ours:9.2f} {ours / dense:9.3f}")
     if sys.platform == "linux":
         done = subprocess.run([sys.executable, __file__, "--memoria"], capture_output=True, text=True, check=True)
