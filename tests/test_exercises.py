@@ -1,6 +1,8 @@
 """Ogni esercizio mantiene ciò che promette: il riferimento passa, ogni errore noto è chiamato per nome."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +132,42 @@ def grouped_head_by_head(Q, K, V):
     return out
 
 
+def fixed_block_by_block(T, stride, summary):
+    mask = torch.zeros(T, T)
+    for start in range(0, T, stride):
+        end = min(start + stride, T)
+        mask[start:end, start:end] = torch.ones(end - start, end - start).tril()
+        mask[end:, end - summary:end] = 1
+    return mask
+
+
+def window_by_hand(Q, K, V, window):
+    rows = []
+    for i, q in enumerate(Q.tolist()):
+        seen = [j for j in range(len(K)) if 0 <= i - j < window]
+        exponentials = [math.exp(sum(a * b for a, b in zip(q, K[j].tolist())) / math.sqrt(len(q))) for j in seen]
+        rows.append([sum(e * V[j][d] for e, j in zip(exponentials, seen)) / sum(exponentials) for d in range(V.shape[1])])
+    return rows
+
+
+def window_from_views(Q, K, V, window):
+    before = torch.full((window - 1,), -torch.inf, dtype=torch.float64)
+    Q, K, V = (torch.from_numpy(X) for X in (Q, K, V))
+    K, V = (torch.nn.functional.pad(X, (0, 0, window - 1, 0)).unfold(0, window, 1) for X in (K, V))     # (T, D, window)
+    hidden = torch.cat([before, torch.zeros(len(Q), dtype=torch.float64)]).unfold(0, window, 1)
+    weights = (torch.einsum("td,tdw->tw", Q, K) / Q.shape[1] ** 0.5 + hidden).softmax(-1)
+    return torch.einsum("tw,tdw->td", weights, V)
+
+
+def window_by_slices(Q, K, V, window, start=lambda i, window: i - window + 1, weigh=lambda s: np.exp(s - s.max())):
+    out = np.zeros_like(V)
+    for i, q in enumerate(Q):
+        seen = slice(start(i, window), i + 1)
+        weights = weigh(K[seen] @ q / np.sqrt(len(q)))
+        out[i] = weights / weights.sum() @ V[seen]
+    return out
+
+
 def edge_cut(T, i, j):
     mask = torch.ones(T, T).tril().bool()
     mask[i, j] = False
@@ -197,12 +235,26 @@ def edge_cut(T, i, j):
     ("7.6", lambda: [5.39, 46.76]),
     ("8.1", lambda T, W: [[0 <= i - j < W for j in range(T)] for i in range(T)]),
     ("8.1", lambda T, W: torch.ones(T, T, dtype=torch.bool).tril().triu(1 - W)),
+    ("8.1", lambda T, W: np.tri(T) - np.tri(T, k=-W)),
     ("8.2", lambda T, s: np.array([[j <= i and (i - j <= s or (i - j) % s == 0) for j in range(T)] for i in range(T)])),
+    ("8.2", lambda T, s: [[int(j in range(max(0, i - s + 1), i + 1) or j in range(i, -1, -s)) for j in range(T)] for i in range(T)]),
+    ("8.2", lambda T, s: torch.ones(T, T).tril().bool() & (torch.ones(T, T).triu(1 - s).bool() | (torch.arange(T)[:, None] % s == torch.arange(T) % s))),
     ("8.3", lambda T, s, c: np.array([[j <= i and (i // s == j // s or j % s in range(s - c, s)) for j in range(T)] for i in range(T)])),
-    ("8.5", lambda: {"1 layer, finestra 4": 4.0, "3 layer, finestra 4": 10, "32 layer, finestra 4096": 131041, "finestra 4, globale, finestra 4": 2e5}),
+    ("8.3", lambda T, s, c: [[i - i % s <= j <= i or (j < i and (j // s + 1) * s - j <= c) for j in range(T)] for i in range(T)]),
+    ("8.3", fixed_block_by_block),
     ("8.4", lambda Q, K, V, W: torch.nn.functional.scaled_dot_product_attention(*(torch.from_numpy(x)[None, None] for x in (Q, K, V)), attn_mask=torch.ones(len(Q), len(Q), dtype=torch.bool).tril().triu(1 - W))[0, 0]),
-    ("8.7", lambda: (2.38, 0.13)),
+    ("8.4", window_by_hand),
+    ("8.4", window_from_views),
+    ("8.4", lambda Q, K, V, W: window_by_slices(Q, K, V, W, start=lambda i, W: max(0, i - W + 1))),
+    ("8.5", lambda: {"1 layer, finestra 4": 4.0, "3 layer, finestra 4": 10, "32 layer, finestra 4096": 131041, "finestra 4, globale, finestra 4": 2e5}),
+    ("8.5", lambda: {"1 layer, finestra 4": "4", "3 layer, finestra 4": np.int64(10), "32 layer, finestra 4096": "131.041", "finestra 4, globale, finestra 4": "200.000"}),
     ("8.6", lambda s, m: np.nan_to_num(torch.from_numpy(np.where(m, s, -np.inf)).softmax(-1).numpy())),
+    ("8.6", masked_weights_by_hand),
+    ("8.6", lambda s, m: torch.tensor(s, dtype=torch.float32).masked_fill(~torch.from_numpy(m), -1e9).softmax(-1) * torch.from_numpy(m)),
+    ("8.6", lambda s, m: np.exp(s) * m / ((np.exp(s) * m).sum(-1, keepdims=True) + 1e-12)),
+    ("8.7", lambda: (2.38, 0.13)),
+    ("8.7", lambda: np.array([1.31 / 0.55, 1.13 - 1.00])),
+    ("8.7", lambda: [2.382, 0.13]),
     ("7.7", lambda W, H, G: torch.from_numpy(W).unflatten(1, (G, H // G, -1)).mean(2).flatten(1)),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
@@ -275,3 +327,33 @@ def test_the_interventions_of_6_4_are_those_of_the_models():
 ])
 def test_a_wrong_layer_is_told_what_fails_first(wrong, says):
     assert says in check("5.3", wrong).message
+
+
+def test_the_buggy_function_of_8_6_is_recognised_as_the_chapter_shows_it():
+    cells = json.loads(Path(__file__).parents[1].joinpath("chapters", "08-sparse-attention.ipynb").read_text(encoding="utf-8"))["cells"]
+    source = next("".join(cell["source"]) for cell in cells if "".join(cell["source"]).startswith("def pesi_male"))
+    names = {"np": np}
+    exec(source.split("\n\n")[0], names)
+    assert check("8.6", names["pesi_male"]).misconception == "la funzione di partenza"
+
+
+@pytest.mark.parametrize("weigh, name", [
+    (lambda s: np.exp(s - s.max()), "slice vuoto, nessun massimo"),
+    (lambda s: np.exp(s - max(s, default=0)), "slice vuoto, righe di zeri"),
+    (lambda s: torch.from_numpy(s).softmax(-1).numpy(), "slice vuoto, righe di zeri"),
+    (lambda s: np.exp([x - max(s.tolist()) for x in s] if len(s) else [max(s.tolist())]), "lista vuota, nessun massimo"),
+])
+def test_an_empty_slice_is_recognised_however_it_ends(weigh, name):
+    assert check("8.4", lambda Q, K, V, window: window_by_slices(Q, K, V, window, weigh=weigh)).misconception == name
+
+
+@pytest.mark.parametrize("pair, says", [((2.38, 7.0), "Il primo numero è giusto"), ((7.0, 0.13), "Il secondo numero è giusto"), ((7.0, 7.0), "I valori non tornano")])
+def test_half_an_answer_to_8_7_is_told_which_half(pair, says):
+    result = check("8.7", pair)
+    assert says in result.message and result.misconception is None
+
+
+@pytest.mark.parametrize("id", ["8.1", "8.2", "8.3"])
+def test_a_mask_never_seen_is_shown_next_to_the_right_one(id):
+    message = check(id, lambda T, *sizes: np.eye(T)[::-1] > 0).message
+    assert "Atteso:" in message and "[[ True False False False False False False]" in message
