@@ -50,12 +50,6 @@ def part_gradients(gradient, q, k, v, output, lse, *, mask=None, causal=False, s
     return (_fused_gradients if has_lse(q) else _plain_gradients)(gradient, q, k, v, output, lse, mask, causal, scale)
 
 
-def one_per_group(q, k):
-    """Le query head divise in giri: in ognuno ce n'è una di fronte a ogni head di key."""
-    group = q.shape[1] // k.shape[1]
-    return [slice(g, None, group) for g in range(group)]
-
-
 def one_query(q, k, v, scale):
     """Una query per head: un passo di generazione. Conta solo leggere key e value una volta, e in fretta.
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from attnkit.attention.fuso import add_part, no_parts, one_per_group, part_gradients
+from attnkit.attention.fuso import add_part, no_parts, part_gradients
 
 
 ROWS = 512                    # quante query per volta guardano i riassunti: la maschera resta piccola, il matmul grande
@@ -99,11 +99,12 @@ class _Grid(torch.autograd.Function):
 
 
 def _calls(parts, q, k):
-    """Le chiamate da fare: ogni pezzo di ogni parte, un giro di query head per volta."""
+    """Le chiamate da fare: per ogni pezzo di ogni parte, le query head che stanno di fronte a tutte le head di key."""
+    group = q.shape[1] // k.shape[1]
     for part in parts:
         for rows, keys, mask in part.pieces(*q.shape[2:4], q.device):
-            for heads in one_per_group(q, k):
-                yield rows, keys, mask, heads
+            for g in range(group):
+                yield rows, keys, mask, slice(g, None, group)
 
 
 def _inputs(rows, keys, q, k, v):
