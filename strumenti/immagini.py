@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.image import imread
 
 from attnkit import plots
@@ -21,6 +22,7 @@ from attnkit.costs import kv_cache_bytes
 from attnkit.language import ECHO_VOCABULARY, encode
 from attnkit.masks import block_local, causal, fixed, sliding_window, strided
 from attnkit.reference import attention
+from attnkit.ring import simulate
 from attnkit.toy import load_echoes, load_weights, rms_norm, trace
 
 IMMAGINI = Path(__file__).resolve().parent.parent / "images"
@@ -46,6 +48,7 @@ def figure() -> dict:
         "sparse-attention.png": plots.grids(
             [("tutto il passato", causal(16).astype(int)), ("strided", strided(16, 4).astype(int) + (strided(16, 4) & ~sliding_window(16, 4))),
              ("fixed", fixed(16, 4).astype(int) + (fixed(16, 4) & ~block_local(16, 4)))], legend=("vicini", "lontani: colonne e riassunti")),
+        "ring-attention.png": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, layout="contiguous")),
         "gqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("GQA", 2, cache(2)), ("MQA", 1, cache(1))]),
     }
 

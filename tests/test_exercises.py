@@ -168,6 +168,51 @@ def window_by_slices(Q, K, V, window, start=lambda i, window: i - window + 1, we
     return out
 
 
+def merge_from_torch(a, la, b, lb):
+    both = torch.from_numpy(np.stack([la, lb]))
+    return (both.softmax(0)[..., None] * torch.from_numpy(np.stack([a, b]))).sum(0), both.logsumexp(0)
+
+
+def merge_by_hand(a, la, b, lb):
+    rows, lse = [], []
+    for x, y, p, q in zip(a.tolist(), b.tolist(), la, lb):
+        top = max(p, q)
+        left, right = math.exp(p - top), math.exp(q - top)
+        rows.append([(left * u + right * v) / (left + right) for u, v in zip(x, y)])
+        lse.append(top + math.log(left + right))
+    return rows, lse
+
+
+def flash_by_blocks(Q, K, V, block, hidden=-np.inf, start=-np.inf, keys=lambda first, block: range(0, first + 1, block)):
+    out = np.zeros_like(V)
+    for first in range(0, len(Q), block):
+        q = Q[first:first + block]
+        top, total, weighted = np.full(len(q), start), np.zeros(len(q)), np.zeros((len(q), V.shape[1]))
+        for other in keys(first, block):
+            k = K[other:other + block]
+            scores = q @ k.T / math.sqrt(Q.shape[1])
+            scores = np.where(other + np.arange(len(k)) > first + np.arange(len(q))[:, None], hidden, scores)
+            new = np.maximum(top, scores.max(1))
+            total = total * np.exp(top - new) + np.exp(scores - new[:, None]).sum(1)
+            weighted = weighted * np.exp(top - new)[:, None] + np.exp(scores - new[:, None]) @ V[other:other + block]
+            top = new
+        out[first:first + block] = weighted / total[:, None]
+    return out
+
+
+def blocks_merged_in_torch(Q, K, V, block):
+    Q, K, V = (torch.from_numpy(X) for X in (Q, K, V))
+    rows = []
+    for i, q in enumerate(Q):
+        parts = [K[first:first + block][:i + 1 - first] @ q / len(q) ** 0.5 for first in range(0, i + 1, block)]
+        weights = torch.stack([part.logsumexp(0) for part in parts]).softmax(0)
+        rows.append(sum(w * (part.softmax(0) @ V[n * block:n * block + len(part)]) for n, (w, part) in enumerate(zip(weights, parts))))
+    return torch.stack(rows)
+
+
+WAITS = ("passi in cui lavora", "blocchi ricevuti senza maschera", "coppie del primo, in percentuale", "efficienza, in percentuale")
+
+
 def edge_cut(T, i, j):
     mask = torch.ones(T, T).tril().bool()
     mask[i, j] = False
@@ -255,6 +300,34 @@ def edge_cut(T, i, j):
     ("8.7", lambda: (2.38, 0.13)),
     ("8.7", lambda: np.array([1.31 / 0.55, 1.13 - 1.00])),
     ("8.7", lambda: [2.382, 0.13]),
+    ("9.1", merge_from_torch),
+    ("9.1", merge_by_hand),
+    ("9.1", lambda a, la, b, lb: (lambda w: (w[:, None] * a + (1 - w)[:, None] * b, np.maximum(la, lb) + np.log1p(np.exp(-np.abs(la - lb)))))(1 / (1 + np.exp(lb - la)))),
+    ("9.2", flash_by_blocks),
+    ("9.2", lambda Q, K, V, block: flash_by_blocks(Q, K, V, block, hidden=-1e9, start=-1e30)),
+    ("9.2", lambda Q, K, V, block: flash_by_blocks(Q, K, V, block, keys=lambda first, block: range(first, -1, -block))),
+    ("9.2", lambda Q, K, V, block: flash_by_blocks(Q, K, V, block, keys=lambda first, block: range(0, len(K), block))),
+    ("9.2", blocks_merged_in_torch),
+    ("9.3", lambda P: [np.roll(np.arange(P), n) for n in range(P)]),
+    ("9.3", lambda P: (np.arange(P) - np.arange(P)[:, None]) % P),
+    ("9.3", lambda P: torch.stack([torch.arange(P).roll(n) for n in range(P)])),
+    ("9.3", lambda P: tuple(tuple(range(P - n, P)) + tuple(range(P - n)) for n in range(P))),
+    ("9.4", lambda F, B, H, Hkv, causal: (2 * 2 * Hkv / B) / (4 * H * (0.5 if causal else 1) / F)),
+    ("9.4", lambda F, B, H, Hkv, causal: int((1 + causal) * F * Hkv / (B * H))),
+    ("9.4", lambda F, B, H, Hkv, causal: torch.tensor(F / B * Hkv / H * 2 ** causal)),
+    ("9.5", lambda: dict(zip(WAITS, ([1, 2, 3, 4], 3, 6.25, 57.14)))),
+    ("9.5", lambda: dict(zip(WAITS, (np.arange(1, 5), 3.0, 6, 57)))),
+    ("9.5", lambda: dict(zip(WAITS, ((1, 2, 3, 4), "3", "6,25", "57,1")))),
+    ("9.6", lambda T, P: [np.concatenate([f, b]) for f, b in zip(np.split(np.arange(T), 2 * P)[:P], np.split(np.arange(T), 2 * P)[::-1])]),
+    ("9.6", lambda T, P: torch.stack([torch.cat([f, b]) for f, b in zip(torch.arange(T).chunk(2 * P)[:P], torch.arange(T).chunk(2 * P)[::-1])])),
+    ("9.6", lambda T, P: tuple((*range(r * T // (2 * P), (r + 1) * T // (2 * P)), *range(T - (r + 1) * T // (2 * P), T - r * T // (2 * P))) for r in range(P))),
+    ("9.6", lambda T, P: np.array([[p for p in range(T) if p * 2 * P // T in (r, 2 * P - 1 - r)] for r in range(P)])),
+    ("9.7", lambda q, k: [[int(j <= i) for j in k] for i in q]),
+    ("9.7", lambda q, k: torch.from_numpy(q)[:, None] >= torch.from_numpy(k)),
+    ("9.7", lambda q, k: np.tri(100)[np.ix_(q, k)]),
+    ("9.7", lambda q, k: np.subtract.outer(q, k) >= 0),
+    ("9.8", lambda: [4096 / 32, 4096 / 128]),
+    ("9.8", lambda: np.array([128, 32])),
     ("7.7", lambda W, H, G: torch.from_numpy(W).unflatten(1, (G, H // G, -1)).mean(2).flatten(1)),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
@@ -329,12 +402,13 @@ def test_a_wrong_layer_is_told_what_fails_first(wrong, says):
     assert says in check("5.3", wrong).message
 
 
-def test_the_buggy_function_of_8_6_is_recognised_as_the_chapter_shows_it():
-    cells = json.loads(Path(__file__).parents[1].joinpath("chapters", "08-sparse-attention.ipynb").read_text(encoding="utf-8"))["cells"]
-    source = next("".join(cell["source"]) for cell in cells if "".join(cell["source"]).startswith("def pesi_male"))
+@pytest.mark.parametrize("id, chapter, name", [("8.6", "08-sparse-attention", "pesi_male"), ("9.7", "09-ring-attention", "maschera_male")])
+def test_the_bug_to_find_is_recognised_as_the_chapter_shows_it(id, chapter, name):
+    cells = json.loads(Path(__file__).parents[1].joinpath("chapters", f"{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
+    source = next("".join(cell["source"]) for cell in cells if "".join(cell["source"]).startswith(f"def {name}"))
     names = {"np": np}
     exec(source.split("\n\n")[0], names)
-    assert check("8.6", names["pesi_male"]).misconception == "la funzione di partenza"
+    assert check(id, names[name]).misconception == "la funzione di partenza"
 
 
 @pytest.mark.parametrize("weigh, name", [
@@ -357,3 +431,76 @@ def test_half_an_answer_to_8_7_is_told_which_half(pair, says):
 def test_a_mask_never_seen_is_shown_next_to_the_right_one(id):
     message = check(id, lambda T, *sizes: np.eye(T)[::-1] > 0).message
     assert "Atteso:" in message and "[[ True False False False False False False]" in message
+
+
+@pytest.mark.parametrize("keep, name", [
+    (lambda best, now: np.maximum(best, now), None),
+    (lambda best, now: np.where(np.isneginf(best), now, best), "il massimo del primo blocco"),
+    (lambda best, now: now, "il massimo dell'ultimo blocco"),
+    (lambda best, now: np.maximum(best, now.max()), "un massimo per tutte le righe"),
+    (lambda best, now: np.maximum(np.maximum(best, now), 0), "il massimo parte da zero"),
+    (lambda best, now: 0 * now, "senza massimo"),
+])
+def test_the_scores_of_9_2_are_large_enough_to_ask_for_the_right_maximum(keep, name):
+    def answer(Q, K, V, block):
+        out = []
+        for first in range(0, len(Q), block):
+            q = Q[first:first + block]
+            best, total, weighted = np.full((len(q), 1), -np.inf), 0, 0
+            for other in range(0, first + 1, block):
+                scores = q @ K[other:other + block].T / np.sqrt(Q.shape[1])
+                if other == first:
+                    scores[np.triu_indices(len(q), 1)] = -np.inf
+                new = keep(best, scores.max(1, keepdims=True))
+                total = total * np.exp(best - new) + np.exp(scores - new).sum(1, keepdims=True)
+                weighted = weighted * np.exp(best - new) + np.exp(scores - new) @ V[other:other + block]
+                best = new
+            out.extend(weighted / total)
+        return out
+
+    result = check("9.2", answer)
+    assert result.misconception == name and result.passed == (name is None), result.message
+
+
+def test_a_list_rotated_in_place_is_recognised_in_9_3():
+    def answer(P):
+        row, table = list(range(P)), []
+        for n in range(P):
+            table.append(row)
+            row.insert(0, row.pop())
+        return table
+
+    assert "una copia" in check("9.3", answer).message
+
+
+def test_a_blind_triangle_is_recognised_whether_it_multiplies_or_hides():
+    def answer(hide):
+        return lambda Q, K, V, block: flash_with_triangle(Q, K, V, hide)
+
+    def flash_with_triangle(Q, K, V, hide):
+        scores = hide(Q @ K.T / np.sqrt(Q.shape[1]))
+        weights = np.exp(scores - scores.max(1, keepdims=True))
+        return weights / weights.sum(1, keepdims=True) @ V
+
+    assert check("9.2", answer(np.tril)).misconception == "zeri al posto di meno infinito, in tutti i blocchi"
+    assert check("9.2", answer(lambda s: s + np.triu(np.ones_like(s), 1) * -np.inf)).misconception == "NaN dappertutto"
+
+
+@pytest.mark.parametrize("pair, says", [((128, 7), "Il primo numero è giusto"), ((7, 32), "Il secondo numero è giusto"), ((7, 7), "I valori non tornano"),
+                                        ((4096, 1024), "va diviso per i dispositivi"), ((128, 1024), "Il primo numero è giusto. Il secondo")])
+def test_half_an_answer_to_9_8_is_told_which_half(pair, says):
+    assert says in " ".join(check("9.8", pair).message.split())
+
+
+def test_the_numbers_of_9_5_are_those_of_the_ring():
+    from attnkit.ring import simulate
+    q = torch.randn(3, 1, 1, 512, 2, dtype=torch.float64)
+    run = simulate(*q, ranks=4, layout="contiguous")
+    pairs = [[s.pairs for s in run.steps if s.rank == r] for r in range(4)]
+    answer = [sum(n > 0 for n in steps) for steps in pairs], 3, 100 * sum(pairs[0]) / sum(map(sum, pairs)), 100 * run.efficiency
+    assert check("9.5", dict(zip(WAITS, answer))).passed
+
+
+def test_the_zigzag_of_9_6_is_that_of_the_ring():
+    from attnkit.ring import places
+    assert check("9.6", lambda T, P: places(T, P, "zigzag")).passed

@@ -15,6 +15,7 @@ from attnkit.plots import combinazione, tela
 from attnkit.language import ECHO_VOCABULARY, encode
 from attnkit.masks import causal
 from attnkit.reference import attention_scores, softmax
+from attnkit.ring import LAYOUTS, simulate
 from attnkit.toy import load_weights, trace
 
 
@@ -59,6 +60,8 @@ def figures():
         "latent": plots.latent(128, 512, 64),
         "grids": plots.grids([(name, masks.strided(16, 4).astype(int)) for name in ("strided", "fixed", "finestra", "blocchi", "piena")], across=3, legend=("vicini", "lontani")),
         "stack": plots.stack(example.tokens, [("finestra di 3", masks.sliding_window(7, 3)), ("globale", masks.causal(7))], 6),
+        "ring": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, layout="contiguous")),
+        "shifts": plots.shifts({layout: simulate(*torch.zeros(3, 1, 1, 64, 1), ranks=8, layout=layout) for layout in LAYOUTS}),
         "growth": plots.growth([256, 512, 1024], {"piena": [1, 4, 16], "finestra": [1, 2, 4]}, "millisecondi"),
         "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }
@@ -69,7 +72,7 @@ T = 2 ** np.arange(5, 13)
 NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
          "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost",
          "split_heads", "combining", "head_tables", "seeds", "loss_curve", "moments", "weight_and_effect", "composition", "lengths", "cheating", "sharing", "step_times", "roofline",
-         "size_dots", "latent", "grids", "stack", "growth"]
+         "size_dots", "latent", "grids", "stack", "growth", "ring", "shifts"]
 
 
 def broken_masks(example):

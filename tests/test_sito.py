@@ -141,7 +141,8 @@ feed-forward transformer multi-head-attention concatenazione perplexity BLEU sem
 sorpresa nat entropia discesa-del-gradiente gradient-descent learning-rate AdamW weight-decay generalizzare arco edge taglio
 ablazione composizione prefill decode KV-cache MHA MQA GQA MLA banda-di-memoria memory-bandwidth intensita-aritmetica
 arithmetic-intensity crinale ridge-point
-sparse-attention pattern finestra sliding-window strided fixed attention-sink portata receptive-field attenzione-locale-e-globale""".split()
+sparse-attention pattern finestra sliding-window strided fixed attention-sink portata receptive-field attenzione-locale-e-globale
+ring-attention softmax-in-una-passata online-softmax log-sum-exp FlashAttention zigzag striped rank all-gather context-parallelism""".split()
 
 
 def voci_del_glossario() -> dict[str, list]:
