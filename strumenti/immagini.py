@@ -48,7 +48,7 @@ def figure() -> dict:
         "sparse-attention.png": plots.grids(
             [("tutto il passato", causal(16).astype(int)), ("strided", strided(16, 4).astype(int) + (strided(16, 4) & ~sliding_window(16, 4))),
              ("fixed", fixed(16, 4).astype(int) + (fixed(16, 4) & ~block_local(16, 4)))], legend=("vicini", "lontani: colonne e riassunti")),
-        "ring-attention.png": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, layout="contiguous")),
+        "ring-attention.png": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, causal=False, layout="contiguous")),
         "gqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("GQA", 2, cache(2)), ("MQA", 1, cache(1))]),
     }
 

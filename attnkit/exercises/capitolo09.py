@@ -436,7 +436,7 @@ EXERCISES = (
         praise="È una softmax su due sole voci. Funziona in qualunque ordine, e si può ripetere con tutti i gruppi che arrivano.",
     ),
     Exercise(
-        id="9.2", title="A blocchi, e causale", kind="scrivi", stars=3, minutes=15,
+        id="9.2", title="A blocchi, e causale", kind="scrivi", stars=3, minutes=18,
         statement="Scrivi l'attenzione causale a blocchi. Ricevi Q e K, shape (T, Dk), V, shape (T, Dv), e `blocco`; T può non essere un multiplo di `blocco`, e i punteggi possono essere grandi, anche 900. "
                   "Restituisci l'uscita, shape (T, Dv), scrivendo tabelle di punteggi al più (blocco, blocco), e senza calcolare i blocchi tutti nel futuro. `check` confronta solo i valori: il resto devi guardarlo tu.",
         reference=causal_blocks, inputs=_blocks, rtol=1e-3, atol=1e-4,
@@ -472,6 +472,7 @@ EXERCISES = (
             Misconception("solo il proprio blocco", _blockwise(blocks=lambda start, T, block: [start]), "Ogni query vede solo il proprio blocco: i blocchi prima vanno letti tutti, e uniti."),
             Misconception("un blocco vuoto", lambda Q, K, V, block: np.zeros((1, 0)).max(1, keepdims=True), "La funzione si ferma perché un blocco di key è vuoto, e non ha un massimo. Il ciclo sulle key va troppo avanti, oltre T: si ferma al blocco delle query, compreso."),
             Misconception("indici locali", _blockwise(_local), "Il triangolo è quello degli indici dentro il blocco, uguale per tutti i blocchi. La maschera confronta le posizioni vere: nei blocchi passati si vede tutto."),
+            Misconception("un triangolo per tabella", _blockwise(lambda i, j, block: j % block <= i, _all_blocks), "In ogni tabella (T, blocco) hai messo un triangolo che parte dall'angolo: la riga 0 vede la colonna 0, qualunque key sia. La maschera confronta le posizioni vere, e le colonne di un blocco cominciano dalla sua prima key."),
             Misconception("indici locali, in tutti i blocchi", _blockwise(_local, _all_blocks), "Il triangolo è quello degli indici dentro il blocco, uguale per tutti i blocchi, anche per quelli futuri. La maschera confronta le posizioni vere: nei blocchi passati si vede tutto, nei futuri nulla."),
             Misconception("sé stessa esclusa", _blockwise(lambda i, j, block: j < i), "La query non vede sé stessa: serve `j <= i`. La prima riga resta vuota."),
             Misconception("un token di futuro", _blockwise(lambda i, j, block: j <= i + 1), "Si vede anche il token seguente, quando è nello stesso blocco: serve `j <= i`. Con `np.triu` la diagonale da cui nascondere è `k=1`."),
@@ -491,7 +492,7 @@ EXERCISES = (
             Misconception("il resto a zero", _cut(np.zeros_like), "Le ultime righe sono rimaste a zero: quando T non è un multiplo di `blocco`, l'ultimo blocco è più corto, ma c'è. `T // blocco` non lo conta."),
             Misconception("una lista di blocchi", lambda Q, K, V, block: [causal_blocks(Q, K, V, block)[first:first + block] for first in range(0, len(Q), block)], "I valori sono giusti, ma divisi in una lista di blocchi: mettili in fila con `np.concatenate`, in un'uscita sola di shape (T, Dv)."),
         ),
-        praise="Nessuna tabella più grande di un blocco, e quasi metà dei blocchi nemmeno calcolati. È lo schema di FlashAttention.",
+        praise="I valori sono giusti; le tabelle e i blocchi saltati guardali tu. Se nessuna tabella supera un blocco, è lo schema di FlashAttention.",
     ),
     Exercise(
         id="9.3", title="Chi ha che cosa", kind="scrivi", stars=1, minutes=4,
@@ -506,6 +507,7 @@ EXERCISES = (
             Misconception("un passo di meno", _ring(_holder, lambda P: P - 1), "Manca una riga: i passaggi sono P − 1, ma le righe sono P, perché all'inizio ognuno lavora con i propri."),
             Misconception("senza il passo 0", _ring(lambda r, n, P: (r - n - 1) % P, lambda P: P - 1), "Ci sono solo i P − 1 passaggi: manca la riga 0, quella in cui ognuno ha i propri."),
             Misconception("senza giro", _ring(lambda r, n, P: r - n), "Ci sono numeri negativi: l'ultimo passa al primo, e il giro si chiude. Serve il resto della divisione per P."),
+            Misconception("posti vuoti", _ring(lambda r, n, P: r - n if r >= n else None), "Hai lasciato vuoti i posti di chi, con la maschera causale, non riceverebbe nulla. Qui la maschera non c'è: il giro si fa tutto."),
             Misconception("senza segno", _ring(lambda r, n, P: abs(r - n)), "Hai tolto il segno a r − n: il dispositivo 0, al passo 1, riceve dall'ultimo e non da 1. Il giro si chiude con il resto della divisione per P."),
             Misconception("fermo a zero", _ring(lambda r, n, P: max(r - n, 0)), "Quando r − n è negativo ti sei fermato a zero: l'ultimo passa al primo, e il giro si chiude. Serve il resto della divisione per P."),
             Misconception("un passaggio solo", _ring(lambda r, n, P: (r - min(n, 1)) % P), "Dopo il primo passaggio non si muove più nulla: a ogni passo le key vanno ancora avanti di uno, e al passo n vengono da r − n."),
@@ -558,6 +560,9 @@ EXERCISES = (
             Misconception("mezzo blocco dimenticato", _answered(pairs=10.0, efficiency=62.5), "I passi sono giusti. Quando un dispositivo guarda le proprie key, il lavoro è mezzo blocco: in tutto 8 blocchi, di cui mezzo del primo; e in ogni passo comanda il più carico."),
             Misconception("un ottavo", _answered(pairs=12.5), "Il resto è giusto. In tutto sono 8 blocchi, ma il dispositivo 0 ne fa mezzo: delle proprie key vede solo il triangolo."),
             Misconception("fra tutte le coppie", _answered(pairs=3.125), "Il resto è giusto. Hai diviso per tutte le coppie, anche quelle nascoste: contano solo le visibili, la metà."),
+            Misconception("i sedici token della tabella", _answered(pairs=1000 / 136, efficiency=13600 / 232), "Hai usato i 16 token della tabella: lì il triangolo conta anche la diagonale, 10 coppie e non 8. La domanda è su una sequenza lunga, e delle proprie key ciascuno guarda mezzo blocco."),
+            Misconception("le coppie della tabella", _answered(pairs=1000 / 136), "Il resto è giusto. Per la parte del primo hai usato i 16 token della tabella: lì il triangolo conta anche la diagonale, 10 coppie e non 8. In una sequenza lunga è mezzo blocco."),
+            Misconception("l'efficienza della tabella", _answered(efficiency=13600 / 232), "Il resto è giusto. Per l'efficienza hai usato i 16 token della tabella: lì il triangolo conta anche la diagonale, 10 coppie e non 8. In una sequenza lunga è mezzo blocco."),
             Misconception("un quarto", _answered(pairs=25.0), "Il resto è giusto. I token sono divisi in parti uguali, le coppie no: al dispositivo 0 tocca mezzo blocco su 8."),
             Misconception("le coppie dell'ultimo", _answered(pairs=43.75), "Il resto è giusto. Le coppie sono quelle dell'ultimo dispositivo, tre blocchi e mezzo: la domanda chiede il primo."),
             Misconception("metà", _answered(efficiency=50.0), "Il resto è giusto. Hai fatto durare il primo passo quanto gli altri, oppure hai pensato a moltissimi dispositivi. Al primo passo tutti fanno mezzo blocco, e nessuno aspetta di più; negli altri tre il più carico ne fa uno."),
@@ -596,10 +601,10 @@ EXERCISES = (
             Misconception("P fette", _chunks(lambda r, P: (r, P - 1 - r), lambda T, P: T // P), "Hai tagliato in P fette invece di 2P: ogni token finisce in due posti."),
             Misconception("fette lunghe il doppio", _chunks(lambda r, P: (r, 2 * P - 1 - r), lambda T, P: T // P), "Le fette sono lunghe il doppio del dovuto, e le posizioni superano T: le fette sono 2P, e ciascuna ha T / 2P token."),
         ),
-        praise="Una fetta presto e una tardi: a ogni passo tutti hanno quasi lo stesso lavoro.",
+        praise="Una fetta presto e una tardi: a ogni passo tutti hanno lo stesso lavoro.",
     ),
     Exercise(
-        id="9.7", title="La maschera di un blocco", kind="trova il bug", stars=3, minutes=8,
+        id="9.7", title="La maschera di un blocco", kind="trova il bug", stars=2, minutes=6,
         statement="`maschera_male` riceve le posizioni delle query di un dispositivo e delle key che ha in mano, interi (Tq,) e (Tk,), e dà una maschera (Tq, Tk) che è giusta solo a volte. Scrivi `maschera_giusta`: True dove la query può vedere la key, per qualunque disposizione.",
         reference=global_mask, inputs=_positions,
         misconceptions=(
@@ -635,6 +640,6 @@ EXERCISES = (
             Misconception("scambiati", lambda: (32, 128), "I due numeri sono giusti, ma in ordine inverso: prima le migliaia di token per dispositivo."),
             *(Misconception(name, lambda pair=pair: pair, f"Questi sono i numeri {row}.") for name, pair, row in _OTHER_ROWS),
         ),
-        praise="Ogni dispositivo tiene quanto il migliore di prima teneva da solo: qui il guadagno è il numero dei dispositivi, né più né meno. Sulle TPU v4 è la metà.",
+        praise="Ogni dispositivo tiene quanto il migliore di prima teneva da solo: qui il guadagno è il numero dei dispositivi, né più né meno.",
     ),
 )

@@ -30,7 +30,7 @@ def ring(run):
     for n in range(4):
         works = [s for s in run.steps if s.step == n and s.pairs]
         waits = sorted({*range(run.ranks)} - {s.rank for s in works})
-        said.append(f"passo {n + 1}: " + ", ".join(f"il {s.rank} lavora con key e value del {s.holds}" for s in works) + (f"; chi aspetta: {', '.join(map(str, waits))}" if waits else ""))
+        said.append(f"passo {n + 1}: " + ", ".join(f"il dispositivo {s.rank} lavora con key e value del dispositivo {s.holds}" for s in works) + (f"; chi aspetta: {', '.join(map(str, waits))}" if waits else ""))
     figure, axes = canvas(7.2, 2 * high, f"Quattro dispositivi in cerchio, numerati da 0. Le query restano dove sono, key e value passano al vicino. " + ". ".join(said) + ".")
     for n in range(4):
         middle, centre = (n % 2 + 0.5) * panel, (n // 2 + 0.5) * high
@@ -63,39 +63,37 @@ def ring(run):
 
 
 def shifts(runs):
-    """Quanto lavora ogni dispositivo in ogni passo, per più disposizioni.
+    """Quanto lavora ogni dispositivo, nel tempo, per più disposizioni: in ogni passo tutti aspettano il più lento.
 
     Args:
-        runs: un dizionario, dal nome alla `Simulation`; tutte con gli stessi dispositivi.
+        runs: un dizionario, dal nome alla `Simulation`; tutte della stessa sequenza, con gli stessi dispositivi.
 
     Returns:
         Una figura. Capitolo 9.
     """
-    ranks = next(iter(runs.values())).ranks
-    left, panel = 0.95, (7.2 - 0.95) / len(runs)
-    cell = (panel - 0.2) / ranks
-    row = min(cell, 0.26)
-    bottom = 0.62 + ranks * row
-    said = "; ".join(f"{name}, efficienza {percent(run.efficiency)}, in tutto i dispositivi calcolano da {min(_pairs(run))} a {max(_pairs(run))} coppie" for name, run in runs.items())
-    figure, axes = canvas(7.2, bottom + 0.66, f"Una riga per dispositivo, una colonna per passo: la casella è piena quanto il lavoro di quel passo. {said}.")
-    for p, (name, run) in enumerate(runs.items()):
-        x, y = left + p * panel, 0.6
-        biggest = max(s.pairs for other in runs.values() for s in other.steps)
-        write(axes, x + ranks * cell / 2, 0.18, name, size=10.5, weight="bold")
-        write(axes, x + ranks * cell / 2, 0.42, f"efficienza {percent(run.efficiency)}", size=9)
-        for s in run.steps:
-            at = x + s.step * cell, y + s.rank * row
-            axes.add_patch(Rectangle(at, cell, row, facecolor=PAPER, edgecolor=FAINT, linewidth=0.7))
-            if s.pairs:
-                axes.add_patch(Rectangle((at[0], at[1] + 0.1 * row), cell * s.pairs / biggest, 0.8 * row, facecolor=WORK, edgecolor=WORK, linewidth=0.4))
-        axes.add_patch(Rectangle((x, y), ranks * cell, ranks * row, facecolor="none", edgecolor=SOFT, linewidth=1))
-        write(axes, x + ranks * cell / 2, bottom + 0.14, f"passi, da 1 a {ranks}", size=8.5)
-    for r in range(ranks):
-        write(axes, left - 0.08, 0.6 + (r + 0.5) * row, f"dispositivo {r}" if r == 0 else str(r), size=8.5, ha="right")
-    axes.add_patch(Rectangle((left, bottom + 0.4), 0.3, 0.14, facecolor=WORK, edgecolor=SOFT, linewidth=0.7))
-    write(axes, left + 0.38, bottom + 0.47, "tutto il blocco", size=8.5, ha="left")
-    axes.add_patch(Rectangle((left + 1.7, bottom + 0.4), 0.3, 0.14, facecolor=PAPER, edgecolor=SOFT, linewidth=0.7))
-    write(axes, left + 2.08, bottom + 0.47, "niente: si aspetta", size=8.5, ha="left")
+    row, left, gap = 0.135, 1.45, 0.34
+    lasts = {name: [max(s.pairs for s in run.steps if s.step == n) for n in range(run.ranks)] for name, run in runs.items()}      # quanto dura ogni passo
+    unit = 5.6 / max(map(sum, lasts.values()))
+    high = [run.ranks * row for run in runs.values()]
+    said = "; ".join(f"{name}, efficienza {percent(run.efficiency)}, in tutto i dispositivi calcolano da {min(_pairs(run))} a {max(_pairs(run))} coppie, e il tempo è {percent(sum(lasts[name]) * unit / 5.6)} del più lungo"
+                     for name, run in runs.items())
+    figure, axes = canvas(7.2, sum(high) + gap * len(runs) + 0.55, f"Una riga per dispositivo, il tempo da sinistra a destra: scuro dove lavora, bianco dove aspetta. {said}.")
+    y = 0.15
+    for (name, run), tall in zip(runs.items(), high):
+        write(axes, left - 0.12, y + tall / 2 - 0.12, name, size=10.5, weight="bold", ha="right")
+        write(axes, left - 0.12, y + tall / 2 + 0.12, f"efficienza {percent(run.efficiency)}", size=9, ha="right")
+        x = left
+        for n, last in enumerate(lasts[name]):
+            for s in (s for s in run.steps if s.step == n and s.pairs):
+                axes.add_patch(Rectangle((x, y + s.rank * row + 0.02), unit * s.pairs, row - 0.04, facecolor=WORK, edgecolor="none"))
+            axes.add_patch(Rectangle((x, y), unit * last, tall, facecolor="none", edgecolor=SOFT, linewidth=0.8))
+            x += unit * last
+        y += tall + gap
+    for face, text, at in ((WORK, "lavora", left), (PAPER, "aspetta chi è più lento", left + 1.1)):
+        axes.add_patch(Rectangle((at, y), 0.3, 0.13, facecolor=face, edgecolor=SOFT, linewidth=0.7))
+        write(axes, at + 0.38, y + 0.065, text, size=9, ha="left")
+    arrow(axes, (5.9, y + 0.065), (7.05, y + 0.065))
+    write(axes, 5.82, y + 0.065, "tempo", size=9, ha="right")
     return figure
 
 
