@@ -111,6 +111,17 @@ def natural_int(name, value):
     return integer
 
 
+def positive_number(name, value):
+    """Restituisce `value` come float, dopo aver controllato che sia finito e positivo.
+
+    Raises:
+        ValueError: se `value` non è un numero reale, o non è positivo e finito.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        raise ValueError(f"{name}: mi aspettavo un numero positivo, ho trovato {value!r}")
+    return float(value)
+
+
 def _integer(name, value):
     try:
         if isinstance(value, (bool, np.bool_)):

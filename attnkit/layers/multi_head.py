@@ -13,6 +13,7 @@ from torch import nn
 from attnkit.attention import Causal, Full, Pattern, attention, attention_weights, partial_attention
 from attnkit.attention.controlli import same_kind
 from attnkit.layers.cache import KVCache
+from attnkit.rope import rotate
 from attnkit.shapes import divides, positive_int
 
 
@@ -28,11 +29,11 @@ class MultiHeadAttention(nn.Module):
         head_dim: la larghezza di una head, Dh; None = D / Hq.
         bias: se le quattro proiezioni hanno un bias.
         pattern: chi vede chi.
-        rope: le posizioni per rotazione; per ora solo None.
+        rope: un `Rope`, che ruota query e key secondo la posizione; None = nessuna posizione.
 
     Raises:
-        ValueError: se le head non si dividono in parti uguali, o `pattern` non è un pattern.
-        NotImplementedError: se `rope` non è None.
+        ValueError: se le head non si dividono in parti uguali, `pattern` non è un pattern, o `rope` non è un `Rope` largo
+            quanto una head.
 
     Fonte:
         Vaswani et al. 2017, arXiv 1706.03762, §3.2.2; Shazeer 2019, arXiv 1911.02150; Ainslie et al.
@@ -41,8 +42,6 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, d_model, n_heads, n_kv_heads=None, *, head_dim=None, bias=False, pattern=Causal(), rope=None):
         super().__init__()
-        if rope is not None:
-            raise NotImplementedError("rope: le posizioni per rotazione non ci sono ancora, per ora solo None")
         if not isinstance(pattern, Pattern):
             raise ValueError(f"pattern: mi aspettavo un pattern, per esempio Causal(), ho trovato {pattern!r}")
         self.d_model = positive_int("d_model", d_model)
@@ -52,7 +51,9 @@ class MultiHeadAttention(nn.Module):
         if head_dim is None:
             head_dim = divides("n_heads", self.n_heads, "d_model", self.d_model)
         self.head_dim = positive_int("head_dim", head_dim)
-        self.pattern = pattern
+        if rope is not None and getattr(rope, "head_dim", None) != self.head_dim:
+            raise ValueError(f"rope: mi aspettavo un Rope largo {self.head_dim}, come una head, ho trovato {rope!r}")
+        self.pattern, self.rope = pattern, rope
         self.Wq = nn.Linear(self.d_model, self.n_heads * self.head_dim, bias)
         self.Wk = nn.Linear(self.d_model, self.n_kv_heads * self.head_dim, bias)
         self.Wv = nn.Linear(self.d_model, self.n_kv_heads * self.head_dim, bias)
@@ -74,7 +75,7 @@ class MultiHeadAttention(nn.Module):
             ValueError: se `x` ha un'altra shape, un altro dtype o un altro device, un taglio non sta in T token, o
                 la cache non si può usare (un pattern che vede il futuro, un arco tagliato, un'altra cache).
         """
-        q, k, v = self._project(x)
+        q, k, v = self._project(x, 0 if cache is None else cache.length)
         if cache is not None:
             k, v = self._remember(cache, k, v)
         if cache is not None and self.pattern.reach is None and cache.kept < cache.length:     # ha dimenticato qualcosa
@@ -165,15 +166,19 @@ class MultiHeadAttention(nn.Module):
                               | {f"W{name}.bias": value for name, value in biases.items()})
         return layer.train(module.training)
 
-    def _project(self, x):
-        """Le proiezioni, divise in head: q (B, Hq, T, Dh), k e v (B, Hkv, T, Dh)."""
+    def _project(self, x, start=0):
+        """Le proiezioni, divise in head: q (B, Hq, T, Dh), k e v (B, Hkv, T, Dh). `start` è la posizione del primo token."""
         if not isinstance(x, torch.Tensor):
             raise ValueError(f"x: mi aspettavo un tensore torch, ho trovato {type(x).__name__}")
         if x.dim() != 3 or x.shape[-1] != self.d_model:
             raise ValueError(f"x: mi aspettavo shape (B, T, {self.d_model}), ho trovato {tuple(x.shape)}")
         same_kind("x e i parametri del layer", x, self.Wq.weight)
         q, k, v = self.Wq(x), self.Wk(x), self.Wv(x)                       # (B, T, Hq·Dh), (B, T, Hkv·Dh) due volte
-        return tuple(t.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for t in (q, k, v))
+        q, k, v = (t.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for t in (q, k, v))
+        if self.rope is not None:                                          # i value non si ruotano
+            angles = self.rope.span(start, start + x.shape[1], x)
+            q, k = (rotate(t, *angles, self.rope.layout) for t in (q, k))
+        return q, k, v
 
     def _remember(self, cache, k, v):
         """Aggiunge key e value alla cache, e restituisce tutti quelli che le query possono vedere."""
