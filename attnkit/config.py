@@ -1,8 +1,8 @@
 """Le configurazioni dei modelli: le misure da cui si calcola tutto il resto."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from attnkit.shapes import divides, positive_int, positive_number
+from attnkit.shapes import divides, natural_int, positive_int, positive_number
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class LlamaConfig:
         rope_theta: la base delle frequenze di RoPE.
         rope_scaling: una `RopeScaling`; None = nessuna.
         norm_eps: ciò che RMSNorm somma alla media dei quadrati.
+        stop: i token che chiudono un testo.
 
     Raises:
         ValueError: se una misura non è un intero positivo, o le head non si dividono in parti uguali.
@@ -72,6 +73,7 @@ class LlamaConfig:
     rope_theta: float = 10000.0
     rope_scaling: RopeScaling | None = None
     norm_eps: float = 1e-5
+    stop: tuple[int, ...] = ()
 
     def __post_init__(self):
         for name in ("d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff", "vocabulary", "context"):
@@ -83,6 +85,7 @@ class LlamaConfig:
             raise ValueError(f"tied: mi aspettavo True o False, ho trovato {self.tied!r}")
         for name in ("rope_theta", "norm_eps"):
             object.__setattr__(self, name, positive_number(name, getattr(self, name)))
+        object.__setattr__(self, "stop", tuple(natural_int("stop", token) for token in self.stop))
         if self.rope_scaling is not None and not isinstance(self.rope_scaling, RopeScaling):
             raise ValueError(f"rope_scaling: mi aspettavo una RopeScaling o None, ho trovato {self.rope_scaling!r}")
 
@@ -92,3 +95,152 @@ _LLAMA_3_1 = {"vocabulary": 128256, "context": 131072, "rope_theta": 500000.0, "
 LLAMA_3_1_8B = LlamaConfig(d_model=4096, n_layers=32, n_heads=32, n_kv_heads=8, d_ff=14336, **_LLAMA_3_1)
 LLAMA_3_1_70B = LlamaConfig(d_model=8192, n_layers=80, n_heads=64, n_kv_heads=8, d_ff=28672, **_LLAMA_3_1)
 LLAMA_3_1_405B = LlamaConfig(d_model=16384, n_layers=126, n_heads=128, n_kv_heads=8, d_ff=53248, **_LLAMA_3_1)
+
+
+@dataclass(frozen=True)
+class MLA:
+    """Le misure della multi-head latent attention: che cosa si conserva, e quanto sono larghe le sue head.
+
+    Args:
+        q_rank: quanto è compressa la query.
+        kv_rank: il vettore che va nella cache, da cui ogni head ricava key e value.
+        nope_dim, rope_dim: la parte di key senza posizione e quella con, comune a tutte le head.
+        v_dim: la larghezza di un value.
+
+    Fonte:
+        DeepSeek-AI 2024, arXiv 2405.04434, §2.1. Si incontra nei capitoli 7 e 11.
+    """
+
+    q_rank: int
+    kv_rank: int
+    nope_dim: int
+    rope_dim: int
+    v_dim: int
+
+    def __post_init__(self):
+        for field in fields(self):
+            positive_int(field.name, getattr(self, field.name))
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Una feed-forward fatta di esperti: ogni token ne usa pochi.
+
+    Args:
+        total, active: quanti esperti ci sono, e quanti ne usa un token.
+        d_ff: la larghezza interna di uno.
+        shared: quanti esperti usano tutti i token, oltre agli altri.
+        dense_layers: quanti layer, i primi, hanno invece una feed-forward sola.
+        router_bias: se chi sceglie ha un numero in più per esperto.
+
+    Fonte:
+        DeepSeek-AI 2024, arXiv 2412.19437, §2.1.2. Si incontra nel capitolo 11.
+    """
+
+    total: int
+    active: int
+    d_ff: int
+    shared: int = 0
+    dense_layers: int = 0
+    router_bias: bool = False
+
+    def __post_init__(self):
+        for name in ("total", "active", "d_ff"):
+            positive_int(name, getattr(self, name))
+        for name in ("shared", "dense_layers"):
+            natural_int(name, getattr(self, name))
+        if self.active > self.total:
+            raise ValueError(f"active={self.active} supera total={self.total}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Le misure di un modello aperto, quelle che servono a leggerne la tabella e a rifarne i conti.
+
+    Args:
+        source: da dove vengono le misure.
+        n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, vocabulary, tied: come in `LlamaConfig`. Con `mla`, `n_kv_heads` e
+            `head_dim` non servono: None.
+        context: quanti token legge; None = non detto.
+        window: quante key vede un layer locale; None = non ce ne sono.
+        cycle: l'ordine dei layer, che si ripete: "L" locale, "G" globale.
+        qkv_bias, output_bias, ffn_bias: dove c'è un bias.
+        qk_norm: None, "head" = una norma per head, di query e di key; "all" = una su tutte le head insieme.
+        norms: quante norme larghe D ha un layer.
+        sinks: se ogni head ha un numero in più nella softmax.
+        mla: una `MLA`, o None.
+        experts: gli `Experts`, o None.
+
+    Raises:
+        ValueError: se una misura non è un intero positivo, le head non si dividono, o `cycle` non è fatto di L e G.
+
+    Si usa nel capitolo 11.
+    """
+
+    source: str
+    n_layers: int
+    d_model: int
+    n_heads: int
+    n_kv_heads: int | None
+    head_dim: int | None
+    d_ff: int | None
+    vocabulary: int
+    tied: bool = False
+    context: int | None = None
+    window: int | None = None
+    cycle: str = "G"
+    qkv_bias: bool = False
+    output_bias: bool = False
+    ffn_bias: bool = False
+    qk_norm: str | None = None
+    norms: int = 2
+    sinks: bool = False
+    mla: MLA | None = None
+    experts: Experts | None = None
+
+    def __post_init__(self):
+        needed = ["n_layers", "d_model", "n_heads", "vocabulary", "norms"]
+        needed += [] if self.mla else ["n_kv_heads", "head_dim"]
+        needed += ["d_ff"] if self.experts is None or self.experts.dense_layers else []
+        needed += [name for name in ("context", "window") if getattr(self, name) is not None]
+        for name in needed:
+            positive_int(name, getattr(self, name))
+        if self.mla is None:
+            divides("n_kv_heads", self.n_kv_heads, "n_heads", self.n_heads)
+        if not self.cycle or set(self.cycle) - set("LG") or ("L" in self.cycle) != (self.window is not None):
+            raise ValueError(f"cycle: mi aspettavo L e G, con L solo se c'è una finestra; ho trovato {self.cycle!r} con window={self.window}")
+
+    @property
+    def attention(self):
+        """MHA, GQA, MQA o MLA."""
+        if self.mla:
+            return "MLA"
+        return {1: "MQA", self.n_heads: "MHA"}.get(self.n_kv_heads, "GQA")
+
+    @property
+    def local_layers(self):
+        """Quanti layer vedono solo la finestra."""
+        return sum(self.cycle[n % len(self.cycle)] == "L" for n in range(self.n_layers))
+
+
+_MAXTEXT = "MaxText, configs/models"
+MODELS = {
+    "Llama 2 7B": ModelConfig(_MAXTEXT, 32, 4096, 32, 32, 128, 11008, 32000),
+    "Llama 3.1 8B": ModelConfig("arXiv 2407.21783, Tab. 3", 32, 4096, 32, 8, 128, 14336, 128256, context=131072),
+    "Llama 3.1 70B": ModelConfig("arXiv 2407.21783, Tab. 3", 80, 8192, 64, 8, 128, 28672, 128256, context=131072),
+    "Llama 3.1 405B": ModelConfig("arXiv 2407.21783, Tab. 3", 126, 16384, 128, 8, 128, 53248, 128256, context=131072),
+    "Mistral 7B v0.1": ModelConfig("arXiv 2310.06825, Tab. 1", 32, 4096, 32, 8, 128, 14336, 32000, context=8192, window=4096, cycle="L"),
+    "Gemma 2B": ModelConfig("google/gemma_pytorch, gemma/config.py", 18, 2048, 8, 1, 256, 16384, 256000, tied=True, context=8192),
+    "Gemma 2 27B": ModelConfig("arXiv 2408.00118, Tab. 1", 46, 4608, 32, 16, 128, 36864, 256128, tied=True, context=8192, window=4096, cycle="LG", norms=4),
+    "Gemma 3 27B": ModelConfig(_MAXTEXT, 62, 5376, 32, 16, 128, 21504, 262144, tied=True, context=131072, window=1024, cycle="LLLLLG", qk_norm="head", norms=4),
+    "Qwen2.5 7B": ModelConfig(_MAXTEXT, 28, 3584, 28, 4, 128, 18944, 152064, qkv_bias=True),
+    "Qwen3 8B": ModelConfig(_MAXTEXT, 36, 4096, 32, 8, 128, 12288, 151936, qk_norm="head"),
+    "Qwen3 32B": ModelConfig(_MAXTEXT, 64, 5120, 64, 8, 128, 25600, 151936, qk_norm="head"),
+    "Olmo 3 32B": ModelConfig(_MAXTEXT, 64, 5120, 40, 8, 128, 27648, 100278, context=65536, window=4096, cycle="LLLG", qk_norm="all"),
+    "gpt-oss 20B": ModelConfig("arXiv 2508.10925", 24, 2880, 64, 8, 64, None, 201088, context=131072, window=128, cycle="LG", qkv_bias=True, output_bias=True,
+                               ffn_bias=True, sinks=True, experts=Experts(32, 4, 2880, router_bias=True)),
+    "gpt-oss 120B": ModelConfig("arXiv 2508.10925", 36, 2880, 64, 8, 64, None, 201088, context=131072, window=128, cycle="LG", qkv_bias=True, output_bias=True,
+                                ffn_bias=True, sinks=True, experts=Experts(128, 4, 2880, router_bias=True)),
+    "DeepSeek-V3": ModelConfig("deepseek-ai/DeepSeek-V3, inference/configs/config_671B.json", 61, 7168, 128, None, None, 18432, 129280, mla=MLA(1536, 512, 128, 64, 128),
+                               experts=Experts(256, 8, 2048, shared=1, dense_layers=3, router_bias=True)),
+}

@@ -1,16 +1,26 @@
-"""Quanto costa un modello: parametri e byte, interi esatti calcolati dalle sue misure."""
+"""Quanto costa un modello: parametri, FLOP e byte, interi esatti calcolati dalle sue misure.
 
+Ogni funzione accetta una `LlamaConfig` o una `ModelConfig`. Le convenzioni:
+
+- un FLOP è una somma o un prodotto; un prodotto fra una matrice (n, k) e una (k, m) ne costa 2nkm;
+- si contano solo i prodotti fra matrici: norme, softmax, attivazioni e l'embedding d'ingresso, che è una lettura, no;
+- di ogni query contano le key che vede davvero: con la maschera causale in media la metà;
+- un passo di addestramento costa tre volte quello in avanti: una per l'uscita, due per i gradienti.
+"""
+
+from attnkit.config import LlamaConfig, ModelConfig
 from attnkit.shapes import positive_int
 
 
-def parameters(config):
+def parameters(config, *, active=False):
     """Quanti parametri ha un modello.
 
-    Per layer: le quattro proiezioni dell'attenzione, le tre matrici della feed-forward SwiGLU, due norme. Poi gli
-    embedding, la matrice dei logit (se non è la stessa) e la norma finale. Nessun bias.
+    Per layer: le proiezioni dell'attenzione, le matrici della feed-forward, le norme, i bias dove ci sono. Poi gli embedding, la
+    matrice dei logit (se non è la stessa) e la norma finale.
 
     Args:
-        config: una `LlamaConfig`.
+        config: una `LlamaConfig` o una `ModelConfig`.
+        active: se contare solo ciò che usa un token: gli esperti scelti, e nessun embedding d'ingresso.
 
     Returns:
         Un intero.
@@ -19,31 +29,125 @@ def parameters(config):
         Llama Team 2024, arXiv 2407.21783; le forme da llama-models, models/llama3/model.py. Si costruisce nei capitoli
         7 e 10.
     """
-    D, Dh = config.d_model, config.head_dim
-    attention = 2 * D * config.n_heads * Dh + 2 * D * config.n_kv_heads * Dh           # Wq e Wo; Wk e Wv
-    layer = attention + 3 * D * config.d_ff + 2 * D
-    embeddings = (1 if config.tied else 2) * config.vocabulary * D
-    return config.n_layers * layer + embeddings + D
+    config = _model(config)
+    D, L, V = config.d_model, config.n_layers, config.vocabulary
+    dense = L if config.experts is None else config.experts.dense_layers
+    layers = L * (_attention(config) + config.norms * D) + dense * _feed_forward(config, config.d_ff) + (L - dense) * _experts(config, active)
+    embeddings = V * D * (1 if config.tied or active else 2)
+    return layers + embeddings + D
 
 
-def kv_cache_bytes(config, tokens, *, batch=1, bytes_per_value=2):
-    """Quanti byte occupano le key e i value di tutti i token già letti.
+def forward_flops(config, tokens, *, batch=1):
+    """I FLOP per leggere una sequenza, con la maschera causale.
 
     Args:
-        config: una `LlamaConfig`.
+        config: una `LlamaConfig` o una `ModelConfig`.
         tokens: quanti token, per ogni sequenza.
         batch: quante sequenze insieme.
-        bytes_per_value: i byte di un numero; 2 in bfloat16.
 
     Returns:
-        Un intero: 2 · L · Hkv · Dh · tokens · batch · bytes_per_value.
+        Un intero: 2 per parametro delle matrici e per token, e per ogni coppia visibile 2 per la larghezza delle key e 2 per
+        quella dei value, in ogni query head.
 
     Raises:
         ValueError: se un argomento non è un intero positivo.
 
     Fonte:
-        Shazeer 2019, arXiv 1911.02150, §2.4. Si costruisce nel capitolo 7.
+        Kaplan et al. 2020, arXiv 2001.08361, §2.1; qui le coppie si contano esatte. Si costruisce nel capitolo 10.
+    """
+    config, T, batch = _model(config), positive_int("tokens", tokens), positive_int("batch", batch)
+    mla = config.mla
+    width = mla.nope_dim + mla.rope_dim + mla.v_dim if mla else 2 * config.head_dim
+    local = config.local_layers
+    pairs = (config.n_layers - local) * _pairs(T, T) + local * _pairs(T, min(T, config.window or T))
+    return batch * (2 * T * _in_products(config) + 2 * config.n_heads * width * pairs)
+
+
+def training_flops(config, tokens, *, batch=1):
+    """I FLOP per addestrarsi su una sequenza: tre volte quelli di `forward_flops`."""
+    return 3 * forward_flops(config, tokens, batch=batch)
+
+
+def kv_cache_bytes(config, tokens, *, batch=1, bytes_per_value=2):
+    """Quanti byte occupano le key e i value di tutti i token che servono ancora.
+
+    Args:
+        config: una `LlamaConfig` o una `ModelConfig`.
+        tokens: quanti token, per ogni sequenza.
+        batch: quante sequenze insieme.
+        bytes_per_value: i byte di un numero; 2 in bfloat16.
+
+    Returns:
+        Un intero: 2 · L · Hkv · Dh · tokens · batch · bytes_per_value; un layer locale tiene al più la sua finestra, e con la MLA un
+        token tiene il vettore compresso e la key di posizione.
+
+    Raises:
+        ValueError: se un argomento non è un intero positivo.
+
+    Fonte:
+        Shazeer 2019, arXiv 1911.02150, §2.4; DeepSeek-AI 2024, arXiv 2405.04434, Tab. 1. Si costruisce nel capitolo 7.
     """
     tokens, batch = positive_int("tokens", tokens), positive_int("batch", batch)
     bytes_per_value = positive_int("bytes_per_value", bytes_per_value)
-    return 2 * config.n_layers * config.n_kv_heads * config.head_dim * tokens * batch * bytes_per_value
+    config = _model(config)
+    per_token = config.mla.kv_rank + config.mla.rope_dim if config.mla else 2 * config.n_kv_heads * config.head_dim
+    local = config.local_layers
+    kept = (config.n_layers - local) * tokens + local * min(tokens, config.window or tokens)
+    return per_token * kept * batch * bytes_per_value
+
+
+def weight_bytes(config, *, bytes_per_value=2):
+    """Quanti byte occupano i pesi; `bytes_per_value` è 2 in bfloat16."""
+    return parameters(config) * positive_int("bytes_per_value", bytes_per_value)
+
+
+def _model(config):
+    """Una `LlamaConfig` come `ModelConfig`, che dice anche ciò che in Llama non c'è."""
+    if isinstance(config, ModelConfig):
+        return config
+    if not isinstance(config, LlamaConfig):
+        raise ValueError(f"config: mi aspettavo una LlamaConfig o una ModelConfig, ho trovato {type(config).__name__}")
+    return ModelConfig("", config.n_layers, config.d_model, config.n_heads, config.n_kv_heads, config.head_dim, config.d_ff, config.vocabulary, config.tied)
+
+
+def _attention(config):
+    """I parametri dell'attenzione di un layer."""
+    D, H, mla = config.d_model, config.n_heads, config.mla
+    if mla:
+        q = D * mla.q_rank + mla.q_rank + mla.q_rank * H * (mla.nope_dim + mla.rope_dim)           # la norma sta in mezzo
+        kv = D * (mla.kv_rank + mla.rope_dim) + mla.kv_rank + mla.kv_rank * H * (mla.nope_dim + mla.v_dim)
+        return q + kv + H * mla.v_dim * D
+    q, kv = H * config.head_dim, config.n_kv_heads * config.head_dim
+    norms = {None: 0, "head": 2 * config.head_dim, "all": q + kv}[config.qk_norm]
+    return 2 * D * q + 2 * D * kv + config.qkv_bias * (q + 2 * kv) + config.output_bias * D + norms + config.sinks * H
+
+
+def _feed_forward(config, d_ff):
+    """I parametri di una feed-forward a tre matrici."""
+    return 0 if d_ff is None else 3 * config.d_model * d_ff + config.ffn_bias * (2 * d_ff + config.d_model)
+
+
+def _experts(config, active):
+    """I parametri degli esperti di un layer, e di chi li sceglie."""
+    e = config.experts
+    if e is None:
+        return 0
+    router = e.total * (config.d_model + e.router_bias)
+    return router + ((e.active if active else e.total) + e.shared) * _feed_forward(config, e.d_ff)
+
+
+def _in_products(config):
+    """I numeri delle matrici per cui si moltiplica un token: né norme, né bias, né embedding d'ingresso."""
+    D, H, L, mla, e = config.d_model, config.n_heads, config.n_layers, config.mla, config.experts
+    if mla:
+        attention = D * (mla.q_rank + mla.kv_rank + mla.rope_dim) + H * (mla.q_rank * (mla.nope_dim + mla.rope_dim) + mla.kv_rank * (mla.nope_dim + mla.v_dim) + mla.v_dim * D)
+    else:
+        attention = 2 * D * (H + config.n_kv_heads) * config.head_dim
+    dense = L if e is None else e.dense_layers
+    sparse = 0 if e is None else D * e.total + 3 * D * e.d_ff * (e.active + e.shared)
+    return L * attention + dense * 3 * D * (config.d_ff or 0) + (L - dense) * sparse + config.vocabulary * D
+
+
+def _pairs(T, window):
+    """Le coppie visibili fra T token, con una finestra di `window`: T = tutta la causale."""
+    return window * (window + 1) // 2 + (T - window) * window

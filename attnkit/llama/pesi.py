@@ -62,11 +62,13 @@ def read_config(folder):
     _expect(raw, "hidden_act", ("silu",))
     for name in ("attention_bias", "mlp_bias"):
         _expect(raw, name, (False,), default=False)
+    ends = raw.get("eos_token_id")
     return LlamaConfig(
         d_model=raw["hidden_size"], n_layers=raw["num_hidden_layers"], n_heads=raw["num_attention_heads"],
         n_kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"], d_ff=raw["intermediate_size"], vocabulary=raw["vocab_size"],
         context=raw["max_position_embeddings"], head_dim=raw.get("head_dim"), tied=raw.get("tie_word_embeddings", False),
-        norm_eps=raw["rms_norm_eps"], **_rope(raw))
+        norm_eps=raw["rms_norm_eps"],
+        stop=ends if isinstance(ends, list) else () if ends is None else (ends,), **_rope(raw))
 
 
 def _rope(raw):
