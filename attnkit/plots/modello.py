@@ -1,0 +1,153 @@
+"""Le figure del capitolo 10: il modello intero, RoPE, e dove stanno i parametri."""
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.patches import Circle, Rectangle
+
+from attnkit.plots.memoria import LOOKS
+from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, VALUE, CourseFigure, arrow, box, canvas, italian_ticks, number, plot_axes,
+                                tint, write)
+
+
+def _count(n):
+    """Un intero con i punti delle migliaia, da cinque cifre in su."""
+    return f"{n:,}".replace(",", ".") if n >= 10000 else str(n)
+
+
+def llama(config, parts):
+    """Il modello intero, dai token ai logit: le misure sulle frecce, i parametri nei riquadri.
+
+    Args:
+        config: una `LlamaConfig`.
+        parts: un dizionario con i parametri di "embedding", "attenzione", "feed-forward", "norme" (di un layer) e "logit".
+
+    Returns:
+        Una figura. Capitolo 10.
+    """
+    D, F, V, L = config.d_model, config.d_ff, config.vocabulary, config.n_layers
+    Hq, Hkv, Dh = config.n_heads, config.n_kv_heads, config.head_dim
+    figure, axes = canvas(7.2, 7.3, f"Dal basso verso l'alto: i token; l'embedding, {_count(parts['embedding'])} parametri; {L} blocchi uguali; una norma; i logit, {_count(parts['logit'])} parametri. In ogni "
+                          f"blocco il vettore, largo {D}, passa da una norma e dall'attenzione, {Hq} query head e {Hkv} di key e value larghe {Dh}, {_count(parts['attenzione'])} parametri, e si somma a sé stesso; poi da "
+                          f"un'altra norma e dalla feed-forward, larga {F}, {_count(parts['feed-forward'])} parametri, e si somma di nuovo.")
+    x, wide = 1.35, 3.2
+
+    def stage(y, text, note, edge=SOFT, face=PAPER, high=0.46):
+        box(axes, x - wide / 2 + 0.6, y, wide, high, edge=edge, face=face, line=1.4)
+        write(axes, x + 0.6, y + high / 2, text, size=10, weight="bold")
+        write(axes, x + 0.6 + wide / 2 + 0.15, y + high / 2, note, size=9, ha="left")
+
+    middle = x + 0.6
+    stage(0.25, f"logit, {_count(V)} per token", f"{_count(parts['logit'])} parametri", OUTPUT, tint(OUTPUT, 0.1))
+    stage(0.98, "RMSNorm", f"{_count(D)} parametri")
+    axes.add_patch(Rectangle((0.12, 1.72), 6.93, 3.9, facecolor=tint(SOFT, 0.05), edgecolor=SOFT, linewidth=1.2, linestyle=(0, (4, 3))))
+    write(axes, 6.95, 1.92, f"un blocco, {L} volte", size=10, weight="bold", ha="right")
+    stage(2.55, f"feed-forward SwiGLU, larga {_count(F)}", f"{_count(parts['feed-forward'])}", INK, tint(INK, 0.06))
+    stage(3.23, "RMSNorm", f"{_count(D)}")
+    stage(4.38, f"attenzione, {Hq} query head, {Hkv} di key", f"{_count(parts['attenzione'])}", QUERY, tint(QUERY, 0.1))
+    stage(5.02, "RMSNorm", f"{_count(D)}")
+    write(axes, 4.95, 4.61, f"RoPE ruota query e key,\nlarghe {Dh}", size=8.5, color=KEY, ha="left")
+    stage(5.95, f"embedding, {_count(V)} righe", f"{_count(parts['embedding'])} parametri", VALUE, tint(VALUE, 0.1))
+    write(axes, middle, 6.95, "token: interi, (B, T)", size=10)
+    for start, stop in ((6.82, 6.43), (5.95, 5.5), (5.02, 4.86), (3.23, 3.03), (0.98, 0.73)):
+        arrow(axes, (middle, start), (middle, stop))
+    for inside, outside, plus in ((5.72, 4.38, 4.02), (3.9, 2.55, 2.19)):
+        arrow(axes, (middle, outside), (middle, plus + 0.12))
+        axes.add_patch(Circle((middle, plus), 0.11, facecolor=PAPER, edgecolor=INK, linewidth=1.3, zorder=3))
+        write(axes, middle, plus, "+", size=11, zorder=4)
+        axes.plot([middle, 0.27, 0.27, middle - 0.13], [inside, inside, plus, plus], color=INK, linewidth=1.3)
+    arrow(axes, (middle, 3.91), (middle, 3.71))
+    arrow(axes, (middle, 2.08), (middle, 1.46))
+    write(axes, middle + 0.12, 5.77, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
+    write(axes, middle + 0.12, 3.82, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
+    write(axes, middle + 0.12, 1.6, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
+    return figure
+
+
+def turning(pair, frequency, positions):
+    """Una coppia di componenti che gira con la posizione.
+
+    Args:
+        pair: i due numeri di partenza.
+        frequency: i radianti per posizione.
+        positions: le posizioni da disegnare.
+
+    Returns:
+        Una figura. Capitolo 10.
+    """
+    figure = CourseFigure(figsize=(4.4, 4.0))
+    figure.alt = f"Un cerchio, e su di esso la stessa coppia alle posizioni {', '.join(map(str, positions))}: a ogni posizione gira dello stesso angolo, {number(np.degrees(frequency), 0)} gradi, e resta lunga uguale."
+    axes = plot_axes(figure, (0.12, 0.12, 0.84, 0.84), aspect="equal")
+    length = np.hypot(*pair)
+    with rc_context(STYLE):
+        axes.add_patch(Circle((0, 0), length, facecolor="none", edgecolor=FAINT, linewidth=1.2))
+        for n, t in enumerate(positions):
+            turn = t * frequency
+            x, y = pair[0] * np.cos(turn) - pair[1] * np.sin(turn), pair[1] * np.cos(turn) + pair[0] * np.sin(turn)
+            axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": QUERY if n else INK, "linewidth": 1.8, "alpha": 1})
+            axes.text(1.17 * x, 1.17 * y, f"t = {t}", ha="center", va="center", fontsize=9.5, fontweight="bold" if not n else "normal")
+        edge = 1.4 * length
+        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[0], yticks=[0])
+        axes.set_xlabel("prima componente della coppia", fontsize=9)
+        axes.set_ylabel("seconda componente", fontsize=9)
+        axes.grid(color=FAINT, linewidth=0.8)
+    return figure
+
+
+def waves(series, marks):
+    """Quanto è lunga l'onda di ogni coppia: dopo quanti token torna al punto di partenza.
+
+    Args:
+        series: un dizionario, dal nome alle lunghezze d'onda in token, una per coppia.
+        marks: un dizionario, dal nome a una lunghezza da segnare.
+
+    Returns:
+        Una figura. Capitolo 10.
+    """
+    figure = CourseFigure(figsize=(7.2, 3.5))
+    figure.alt = ("In orizzontale le coppie di componenti, in verticale dopo quanti token ciascuna fa un giro intero, in scala logaritmica. "
+                  + "; ".join(f"{name}: da {values[0]:.0f} a {values[-1]:.0f} token" for name, values in series.items()) + ". Linee orizzontali: " + ", ".join(f"{name}, {v}" for name, v in marks.items()) + ".")
+    axes = plot_axes(figure, (0.12, 0.15, 0.86, 0.80), yscale="log")
+    for (name, values), (color, marker, line) in zip(series.items(), LOOKS):
+        axes.plot(range(len(values)), values, linestyle=line, color=color, linewidth=2.1, label=name)
+    with rc_context(STYLE):
+        for name, value in marks.items():
+            axes.axhline(value, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+            axes.text(0, value * 1.15, f"{name}: {_count(value)} token", fontsize=8.5, color=SOFT, va="bottom")
+        axes.set_xlabel("coppia di componenti", fontsize=9)
+        axes.set_ylabel("token per un giro", fontsize=9)
+        axes.tick_params(labelsize=8.5)
+        axes.minorticks_off()
+        axes.legend(fontsize=9, frameon=False, loc="lower right")
+    return figure
+
+
+def shares(groups):
+    """Come si dividono i parametri di più modelli: una barra intera per modello.
+
+    Args:
+        groups: un dizionario, dal nome del modello a un dizionario (parte, quanti parametri); le parti sono le stesse.
+
+    Returns:
+        Una figura. Capitolo 10.
+    """
+    parts = list(next(iter(groups.values())))
+    colors = dict(zip(parts, (tint(INK, 0.8), tint("#5B7083", 0.75), tint("#E3AF4A", 0.75), tint(SOFT, 0.14))))
+    said = "; ".join(f"{name}: " + ", ".join(f"{part} {number(100 * n / sum(counts.values()), 1)} %" for part, n in counts.items()) for name, counts in groups.items())
+    high = 0.5 + 0.62 * len(groups)
+    figure, axes = canvas(7.2, high + 0.42, f"Una barra per modello, divisa in {', '.join(parts)}. {said}.")
+    for row, (name, counts) in enumerate(groups.items()):
+        y, x, total = 0.2 + 0.62 * row, 0.95, sum(counts.values())
+        write(axes, 0.85, y + 0.2, name, size=10, weight="bold", ha="right")
+        for part, n in counts.items():
+            wide = 6.1 * n / total
+            axes.add_patch(Rectangle((x, y), wide, 0.4, facecolor=colors[part], edgecolor=PAPER, linewidth=1))
+            if wide > 0.55:
+                dark = np.mean(colors[part]) < 0.62
+                write(axes, x + wide / 2, y + 0.2, f"{number(100 * n / total, 1)} %", size=9.5, color=PAPER if dark else INK, weight="bold")
+            x += wide
+    x = 0.95
+    for part in parts:
+        axes.add_patch(Rectangle((x, high - 0.02), 0.16, 0.16, facecolor=colors[part], edgecolor=SOFT, linewidth=0.6))
+        write(axes, x + 0.24, high + 0.06, part, size=9, ha="left")
+        x += 0.55 + 0.085 * len(part)
+    return figure
