@@ -20,6 +20,7 @@ from attnkit import plots
 from attnkit.config import LLAMA_3_1_8B
 from attnkit.costs import kv_cache_bytes
 from attnkit.language import ECHO_VOCABULARY, encode
+from attnkit.llama import Llama
 from attnkit.masks import block_local, causal, fixed, sliding_window, strided
 from attnkit.reference import attention
 from attnkit.ring import simulate
@@ -49,8 +50,18 @@ def figure() -> dict:
             [("tutto il passato", causal(16).astype(int)), ("strided", strided(16, 4).astype(int) + (strided(16, 4) & ~sliding_window(16, 4))),
              ("fixed", fixed(16, 4).astype(int) + (fixed(16, 4) & ~block_local(16, 4)))], legend=("vicini", "lontani: colonne e riassunti")),
         "ring-attention.png": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, causal=False, layout="contiguous")),
+        "llama3.png": plots.llama(LLAMA_3_1_8B, parti(LLAMA_3_1_8B)),
         "gqa.png": plots.sharing(8, [("MHA", 8, cache(8)), ("GQA", 2, cache(2)), ("MQA", 1, cache(1))]),
     }
+
+
+def parti(config) -> dict:
+    """I parametri di ogni pezzo di un modello, contati su tensori senza contenuto."""
+    with torch.device("meta"):
+        modello = Llama(replace(config, n_layers=1))
+    pezzi = {"embedding": modello.embedding, "attenzione": modello.blocks[0].attention, "feed-forward": modello.blocks[0].feed_forward,
+             "norme": modello.blocks[0].attention_norm, "logit": modello.output}
+    return {nome: sum(p.numel() for p in pezzo.parameters()) for nome, pezzo in pezzi.items()}
 
 
 def cache(n_kv_heads: int) -> str:

@@ -11,6 +11,7 @@ from matplotlib.transforms import Affine2D
 
 import immagini
 from attnkit import masks, plots
+from attnkit.config import LLAMA_3_1_8B
 from attnkit.plots import combinazione, tela
 from attnkit.language import ECHO_VOCABULARY, encode
 from attnkit.masks import causal
@@ -62,6 +63,10 @@ def figures():
         "stack": plots.stack(example.tokens, [("finestra di 3", masks.sliding_window(7, 3)), ("globale", masks.causal(7))], 6),
         "ring": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, layout="contiguous")),
         "shifts": plots.shifts({layout: simulate(*torch.zeros(3, 1, 1, 64, 1), ranks=8, layout=layout) for layout in LAYOUTS}),
+        "llama": plots.llama(LLAMA_3_1_8B, immagini.parti(LLAMA_3_1_8B)),
+        "turning": plots.turning((1.0, 0.3), 0.5, [0, 1, 2, 3, 6]),
+        "waves": plots.waves({"θ = 10.000": np.logspace(0.8, 4.7, 64), "θ = 500.000": np.logspace(0.8, 6.4, 64)}, {"il contesto": 131072}),
+        "shares": plots.shares({"8B": {"feed-forward": 56, "attenzione": 13, "embedding e logit": 10, "norme": 1}, "405B": {"feed-forward": 330, "attenzione": 72, "embedding e logit": 4, "norme": 1}}),
         "growth": plots.growth([256, 512, 1024], {"piena": [1, 4, 16], "finestra": [1, 2, 4]}, "millisecondi"),
         "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }
@@ -72,7 +77,7 @@ T = 2 ** np.arange(5, 13)
 NAMES = ["self_attention", "compare_rows", "weight_table", "q_k_v", "enriched", "path", "relevance", "scores_to_weights", "imitations", "scale",
          "temperature", "values", "weighted", "hull", "weight_and_contribution", "push", "cost",
          "split_heads", "combining", "head_tables", "seeds", "loss_curve", "moments", "weight_and_effect", "composition", "lengths", "cheating", "sharing", "step_times", "roofline",
-         "size_dots", "latent", "grids", "stack", "growth", "ring", "shifts"]
+         "size_dots", "latent", "grids", "stack", "growth", "ring", "shifts", "llama", "turning", "waves", "shares"]
 
 
 def broken_masks(example):

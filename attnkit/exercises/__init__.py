@@ -30,7 +30,7 @@ from attnkit.exercises.riscontro import Result
 __all__ = ["EXERCISES", "Exercise", "Misconception", "Result", "autoverifica", "check", "judge"]
 
 CHAPTERS = ("capitolo01", "capitolo02", "capitolo03", "capitolo04", "capitolo05", "capitolo06", "capitolo07",
-            "capitolo08", "capitolo09", "capitolo10")
+            "capitolo08", "capitolo09", "capitolo10", "capitolo11")
 
 
 def check(exercise_id, answer):

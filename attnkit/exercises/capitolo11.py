@@ -1,0 +1,155 @@
+"""Gli esercizi del capitolo 11, Leggere i paper."""
+
+from attnkit.config import MODELS
+from attnkit.costs import kv_cache_bytes, parameters
+from attnkit.exercises.esercizio import Exercise, Misconception
+
+GIB = 2 ** 30
+
+_FAMILIES = {"MLA": "cache", "FlashAttention": "viaggi", "finestra": "pattern", "ring attention": "distribuita", "GQA": "cache", "DSA": "pattern",
+             "softmax in una passata": "viaggi"}
+
+
+def _families(**wrong):
+    return lambda: _FAMILIES | wrong
+
+
+def _first(family="GQA", group=8, wide=8192, cache=256):
+    return {"famiglia": family, "query head per gruppo": group, "larghezza delle head in fila": wide, "KiB per token": cache}
+
+
+def _one(**wrong):
+    return lambda: _first(**wrong)
+
+
+_GEMMA = parameters(MODELS["Gemma 2B"])
+_TABLE = 256000 * 2048
+
+
+def _second(family="MQA", count=_GEMMA, share=100 * _TABLE / _GEMMA):
+    return {"famiglia": family, "parametri": count, "quota degli embedding": share}
+
+
+def _two(**wrong):
+    return lambda: _second(**wrong)
+
+
+_CACHE = kv_cache_bytes(MODELS["Olmo 3 32B"], 65536) / GIB
+_WHOLE = 16.0
+_ACTIVE = parameters(MODELS["gpt-oss 20B"], active=True) / 1e9
+_TOTAL = parameters(MODELS["gpt-oss 20B"]) / 1e9
+_EXPERT, _INPUT = 24_891_840 / 1e9, 579_133_440 / 1e9
+
+
+EXERCISES = (
+    Exercise(
+        id="11.1", title="Le quattro famiglie", kind="prevedi", stars=2, minutes=6,
+        statement="Assegna ciascuna tecnica alla sua famiglia. Restituisci un dizionario: le chiavi sono \"MLA\", \"FlashAttention\", \"finestra\", \"ring attention\", \"GQA\", \"DSA\", \"softmax in una passata\"; i valori \"cache\", \"pattern\", \"viaggi\" o \"distribuita\".",
+        reference=lambda: _FAMILIES,
+        misconceptions=(
+            Misconception("ring come pattern", _families(**{"ring attention": "pattern"}), "Il resto è giusto. Nella ring attention ogni token vede tutto ciò che vedeva: ad anello sono i dispositivi, non i token."),
+            Misconception("FlashAttention come pattern", _families(FlashAttention="pattern"), "Il resto è giusto. FlashAttention calcola la stessa funzione, senza togliere nessuna coppia: cambia l'ordine dei conti."),
+            Misconception("FlashAttention come cache", _families(FlashAttention="cache"), "Il resto è giusto. FlashAttention non cambia che cosa si conserva: evita di scrivere i punteggi."),
+            Misconception("finestra come cache", _families(finestra="cache"), "Il resto è giusto. Una finestra fa anche risparmiare cache, ma perché cambia chi vede chi: è un pattern."),
+            Misconception("DSA come cache", _families(DSA="cache"), "Il resto è giusto. La DSA sceglie quali key guardare: cambia chi vede chi. La cache resta."),
+            Misconception("MLA come pattern", _families(MLA="pattern"), "Il resto è giusto. Nella MLA ogni token vede tutti: a essere compresso è ciò che si conserva."),
+            Misconception("GQA come pattern", _families(GQA="pattern"), "Il resto è giusto. Nella GQA ogni query vede tutte le key: a diminuire sono le head di key conservate."),
+            Misconception("softmax come distribuita", _families(**{"softmax in una passata": "distribuita"}), "Il resto è giusto. La softmax in una passata serve anche all'anello, ma da sola gira su un dispositivo: evita viaggi nella memoria."),
+            Misconception("FlashAttention come distribuita", _families(FlashAttention="distribuita"), "Il resto è giusto. FlashAttention gira su un dispositivo solo: a calare sono i viaggi nella sua memoria."),
+            Misconception("ring come viaggi", _families(**{"ring attention": "viaggi"}), "Il resto è giusto. La ring attention di viaggi ne aggiunge, fra dispositivi: divide la memoria e il lavoro."),
+            Misconception("le due esatte scambiate", _families(FlashAttention="distribuita", **{"ring attention": "viaggi"}), "Hai scambiato le due famiglie esatte: l'anello divide fra dispositivi, FlashAttention fa meno viaggi in uno solo."),
+        ),
+        praise="Le prime due cambiano la funzione, e vanno addestrate così; le altre due no, e si possono sempre aggiungere.",
+    ),
+    Exercise(
+        id="11.2", title="Prima scheda", kind="leggi la tabella", stars=1, minutes=6,
+        statement="hidden_size 5120, num_hidden_layers 64, num_attention_heads 64, num_key_value_heads 8, head_dim 128, intermediate_size 25600, vocab_size 151936, tie_word_embeddings false. Restituisci un dizionario: \"famiglia\" (\"MHA\", \"GQA\" o \"MQA\"), "
+                  "\"query head per gruppo\", \"larghezza delle head in fila\" (tutte le query head insieme), \"KiB per token\" (la KV cache, a due byte per numero).",
+        reference=_first,
+        misconceptions=(
+            Misconception("larghezza del modello", _one(wide=5120), "Il resto è giusto. Hai supposto che le head in fila siano larghe quanto il modello: qui head_dim è scritta, e 64 · 128 fa 8192."),
+            Misconception("head_dim ricavata", _one(wide=5120, cache=160), "Hai ricavato la larghezza di una head da hidden_size / num_attention_heads, cioè 80. È scritta: 128."),
+            Misconception("dimenticato il 2", _one(cache=128), "Il resto è giusto. Ogni token aggiunge una key *e* un value: il doppio."),
+            Misconception("un byte", _one(cache=131072), "Il resto è giusto. La cache è chiesta in KiB: vanno contati i byte, e divisi per 1024."),
+            Misconception("in byte", _one(cache=262144), "Il resto è giusto. Hai dato i byte: la domanda chiede i KiB, 1024 byte ciascuno."),
+            Misconception("in KB", _one(cache=262.144), "Il resto è giusto. Hai diviso per mille: un KiB sono 1024 byte."),
+            Misconception("query head nella cache", _one(cache=2048), "Il resto è giusto. Nella cache ci sono le head di key e value, non le query head."),
+            Misconception("un layer", _one(cache=4), "Il resto è giusto. Hai contato un layer solo: la cache è di tutti."),
+            Misconception("gruppi per head", _one(group=64), "Il resto è giusto. Le query head sono 64 in tutto: si dividono fra 8 head di key."),
+            Misconception("MHA", _one(family="MHA"), "Il resto è giusto. Le head di key sono meno delle query head, e più di una: è GQA."),
+            Misconception("MQA", _one(family="MQA"), "Il resto è giusto. MQA vuol dire una head di key sola: qui sono otto."),
+            Misconception("solo le head di key", _one(wide=1024), "Il resto è giusto. 1024 è la larghezza delle head di key in fila: la domanda chiede le query head."),
+        ),
+        praise="È Qwen3 32B. Le query head in fila sono più larghe del modello: WO le riporta a 5120.",
+    ),
+    Exercise(
+        id="11.3", title="Seconda scheda", kind="leggi la tabella", stars=2, minutes=8,
+        statement="hidden_size 2048, num_hidden_layers 18, num_attention_heads 8, num_key_value_heads 1, head_dim 256, intermediate_size 16384, vocab_size 256000, tie_word_embeddings true. Feed-forward a tre matrici, due norme per layer e una finale, nessun bias. "
+                  "Restituisci un dizionario: \"famiglia\", \"parametri\" (un intero), \"quota degli embedding\" (in percentuale dei parametri).",
+        reference=_second, rtol=0.0, atol=0.15,
+        misconceptions=(
+            Misconception("embedding due volte", _two(count=_GEMMA + _TABLE, share=200 * _TABLE / (_GEMMA + _TABLE)), "Hai contato la tabella due volte: `tie_word_embeddings` è vero, e la stessa matrice serve per entrare e per uscire."),
+            Misconception("embedding due volte, quota di uno", _two(count=_GEMMA + _TABLE, share=100 * _TABLE / (_GEMMA + _TABLE)), "Hai contato la tabella due volte: `tie_word_embeddings` è vero, e la stessa matrice serve per entrare e per uscire."),
+            Misconception("due matrici", _two(count=_GEMMA - 18 * 2048 * 16384, share=100 * _TABLE / (_GEMMA - 18 * 2048 * 16384)), "Nella feed-forward ne hai contate due: sono tre."),
+            Misconception("senza norme", _two(count=_GEMMA - 37 * 2048, share=100 * _TABLE / (_GEMMA - 37 * 2048)), "Mancano le norme: due per layer e una finale, 37 in tutto, larghe 2048."),
+            Misconception("senza norma finale", _two(count=_GEMMA - 2048, share=100 * _TABLE / (_GEMMA - 2048)), "Manca la norma finale, 2048 numeri."),
+            Misconception("key larghe come le query", _two(count=_GEMMA + 18 * 2 * 2048 * 7 * 256, share=100 * _TABLE / (_GEMMA + 18 * 2 * 2048 * 7 * 256)), "Hai contato WK e WV larghe quanto WQ: la head di key è una sola, larga 256."),
+            Misconception("GQA", _two(family="GQA"), "Il resto è giusto. Con una head di key sola si chiama MQA."),
+            Misconception("frazione", _two(share=_TABLE / _GEMMA), "Il resto è giusto. La quota è chiesta in percentuale: moltiplica per cento."),
+            Misconception("senza embedding", _two(count=_GEMMA - _TABLE, share=100 * _TABLE / (_GEMMA - _TABLE)), "Hai lasciato fuori gli embedding dal totale: contano anche loro, una volta."),
+        ),
+        praise="È Gemma 2B: un parametro su cinque sta nella tabella dei token. Il nome dice 2 miliardi; i parametri sono 2,5.",
+    ),
+    Exercise(
+        id="11.4", title="Terza scheda", kind="leggi la tabella", stars=2, minutes=8,
+        statement="Un modello ha 64 layer, 40 query head e 8 head di key larghe 128. Tre layer su quattro guardano una finestra di 4096 token, il quarto tutto il passato. Quanti GiB di KV cache occupa una sequenza di 65.536 token, a due byte per numero? "
+                  "E quante volte meno che se tutti i layer guardassero tutto? Restituisci la coppia, con almeno due decimali.",
+        reference=lambda: (_CACHE, _WHOLE / _CACHE), rtol=0.0, atol=0.011,
+        misconceptions=(
+            Misconception("tutti globali", lambda: (_WHOLE, 1.0), "Hai contato tutti i layer come globali: tre su quattro tengono solo la loro finestra."),
+            Misconception("solo i globali", lambda: (4.0, 4.0), "Hai contato solo i layer globali: anche gli altri tengono la loro finestra, 4096 token ciascuno."),
+            Misconception("tutti locali", lambda: (1.0, 16.0), "Hai contato tutti i layer come locali: uno su quattro tiene tutto."),
+            Misconception("rovesciato", lambda: (48 * 4096 * 65536 / GIB + 16 * 4096 * 4096 / GIB, 16 / (48 * 4096 * 65536 / GIB + 16 * 4096 * 4096 / GIB)), "Hai scambiato le parti: i layer globali sono uno su quattro, non tre."),
+            Misconception("query head", lambda: (5 * _CACHE, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo usa le query head: nella cache ci sono le 8 head di key e value."),
+            Misconception("dimenticato il 2", lambda: (_CACHE / 2, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è la metà: ogni token aggiunge una key e un value."),
+            Misconception("in GB", lambda: (_CACHE * GIB / 1e9, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è in GB, miliardi di byte: un GiB sono 2³⁰ byte."),
+            Misconception("rapporto rovesciato", lambda: (_CACHE, _CACHE / _WHOLE), "Il primo numero è giusto. Il secondo è rovesciato: quante volte *meno* è maggiore di uno."),
+            Misconception("quattro volte", lambda: (_CACHE, 4.0), "Il primo numero è giusto. Il rapporto non è quattro, perché anche le finestre occupano posto."),
+            Misconception("due scambi", lambda: (_WHOLE / _CACHE, _CACHE), "I due numeri sono giusti, ma in ordine inverso: prima i GiB."),
+        ),
+        praise="È Olmo 3 32B. Più il contesto è lungo, più il rapporto si avvicina a quattro.",
+    ),
+    Exercise(
+        id="11.5", title="Quarta scheda", kind="leggi la tabella", stars=3, minutes=10,
+        statement="Un modello a esperti: 24 layer, e in ogni layer 32 esperti, di cui ogni token usa 4. Un esperto ha 24.891.840 parametri. In tutto i parametri sono 20.914.757.184, di cui 579.133.440 nell'embedding d'ingresso, che è una lettura e non un prodotto. "
+                  "Quanti parametri usa un token, in miliardi? E quale percentuale del totale? Restituisci la coppia, con almeno due decimali.",
+        reference=lambda: (_ACTIVE, 100 * _ACTIVE / _TOTAL), rtol=0.0, atol=0.011,
+        misconceptions=(
+            Misconception("con l'embedding", lambda: (_ACTIVE + _INPUT, 100 * (_ACTIVE + _INPUT) / _TOTAL), "Hai tolto gli esperti non usati, ma non l'embedding d'ingresso: di quella tabella un token legge una riga."),
+            Misconception("solo gli esperti attivi", lambda: (24 * 4 * _EXPERT, 100 * 24 * 4 * _EXPERT / _TOTAL), "Hai contato solo gli esperti usati: ci sono anche l'attenzione, chi sceglie gli esperti e la matrice dei logit."),
+            Misconception("un ottavo", lambda: (_TOTAL / 8, 12.5), "Un ottavo vale solo per gli esperti: il resto del modello lo usa ogni token."),
+            Misconception("esperti di un layer", lambda: (_TOTAL - 28 * _EXPERT - _INPUT, 100 * (_TOTAL - 28 * _EXPERT - _INPUT) / _TOTAL), "Hai tolto gli esperti non usati di un layer solo: i layer sono 24."),
+            Misconception("quattro esperti tolti", lambda: (_TOTAL - 24 * 4 * _EXPERT - _INPUT, 100 * (_TOTAL - 24 * 4 * _EXPERT - _INPUT) / _TOTAL), "Hai tolto i 4 esperti usati: vanno tolti gli altri 28."),
+            Misconception("in parametri", lambda: (_ACTIVE * 1e9, 100 * _ACTIVE / _TOTAL), "Il secondo numero è giusto. Il primo è chiesto in miliardi."),
+            Misconception("frazione", lambda: (_ACTIVE, _ACTIVE / _TOTAL), "Il primo numero è giusto. Il secondo è chiesto in percentuale."),
+            Misconception("percentuale senza embedding", lambda: (_ACTIVE, 100 * _ACTIVE / (_TOTAL - _INPUT)), "Il primo numero è giusto. La percentuale è del totale, embedding compreso."),
+            Misconception("la parte spenta", lambda: (_ACTIVE, 100 - 100 * _ACTIVE / _TOTAL), "Il primo numero è giusto. La percentuale è di ciò che non si usa: la domanda chiede il resto."),
+        ),
+        praise="È gpt-oss 20B: in memoria ne servono 20,9 miliardi, ma ogni token ne usa 3,6. I conti sono quelli di un modello piccolo, la memoria no.",
+    ),
+    Exercise(
+        id="11.6", title="La riga che non torna", kind="trova il bug", stars=3, minutes=10,
+        statement="La scheda di Llama 2 7B in un elenco ufficiale: layer 32, larghezza 4096, FFN 11.008, query head 32, head di key 8, vocabolario 32.000. Una voce è sbagliata. I pesi pubblicati hanno 6.738.415.616 parametri: tre matrici nella feed-forward, embedding e logit separati, "
+                  "nessun bias, head larghe 128. E la KV cache, a due byte per numero, è di 512 KiB per token. Restituisci un dizionario: \"colonna\", il nome della colonna sbagliata, e \"valore\", quello giusto.",
+        reference=lambda: {"colonna": "head di key", "valore": 32},
+        misconceptions=(
+            Misconception("il valore sbagliato", lambda: {"colonna": "head di key", "valore": 8}, "La colonna è giusta, il valore è quello della scheda: i parametri che mancano dicono quante sono davvero."),
+            Misconception("una", lambda: {"colonna": "head di key", "valore": 1}, "La colonna è giusta. Con una head i parametri calerebbero ancora: ne mancano, e le head devono essere di più."),
+            Misconception("la FFN", lambda: {"colonna": "FFN", "valore": 13056}, "I parametri tornerebbero anche così. La cache no: con 8 head di key sarebbe di 128 KiB per token, e non di 512."),
+            Misconception("il vocabolario", lambda: {"colonna": "vocabolario", "valore": 130304}, "I parametri tornerebbero anche così. La cache no: con 8 head di key sarebbe di 128 KiB per token, e non di 512."),
+            Misconception("più head ancora", lambda: {"colonna": "head di key", "valore": 64}, "La colonna è giusta. Le head di key non possono essere più delle query head."),
+            Misconception("le query head", lambda: {"colonna": "query head", "valore": 8}, "Le query head sono davvero 32: 32 · 128 fa 4096. La cache dipende dalle head di key: quante ne servono per 512 KiB per token?"),
+        ),
+        praise="Llama 2 7B è MHA: 32 head di key. Con 8 mancherebbero più di ottocento milioni di parametri. L'errore era in un elenco del produttore.",
+    ),
+)
