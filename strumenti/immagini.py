@@ -60,7 +60,7 @@ def parti(config) -> dict:
     with torch.device("meta"):
         modello = Llama(replace(config, n_layers=1))
     pezzi = {"embedding": modello.embedding, "attenzione": modello.blocks[0].attention, "feed-forward": modello.blocks[0].feed_forward,
-             "norme": modello.blocks[0].attention_norm, "logit": modello.output}
+             "norma": modello.norm, "logit": modello.output}
     return {nome: sum(p.numel() for p in pezzo.parameters()) for nome, pezzo in pezzi.items()}
 
 

@@ -142,7 +142,8 @@ sorpresa nat entropia discesa-del-gradiente gradient-descent learning-rate AdamW
 ablazione composizione prefill decode KV-cache MHA MQA GQA MLA banda-di-memoria memory-bandwidth intensita-aritmetica
 arithmetic-intensity crinale ridge-point
 sparse-attention pattern finestra sliding-window strided fixed attention-sink portata receptive-field attenzione-locale-e-globale
-ring-attention softmax-in-una-passata online-softmax log-sum-exp FlashAttention zigzag striped rank all-gather context-parallelism""".split()
+ring-attention softmax-in-una-passata online-softmax log-sum-exp FlashAttention zigzag striped rank all-gather context-parallelism
+RoPE SwiGLU pre-norm top-p contesto esperto parametri-attivi NSA DSA attenzione-lineare""".split()
 
 
 def voci_del_glossario() -> dict[str, list]:

@@ -5,8 +5,7 @@ from matplotlib import rc_context
 from matplotlib.patches import Circle, Rectangle
 
 from attnkit.plots.memoria import LOOKS
-from attnkit.plots.tela import (FAINT, INK, KEY, OUTPUT, PAPER, QUERY, SOFT, STYLE, VALUE, CourseFigure, arrow, box, canvas, italian_ticks, number, plot_axes,
-                                tint, write)
+from attnkit.plots.tela import (FAINT, INK, KEY, PAPER, QUERY, SOFT, STYLE, CourseFigure, arrow, box, canvas, number, plot_axes, tint, write)
 
 
 def _count(n):
@@ -19,47 +18,49 @@ def llama(config, parts):
 
     Args:
         config: una `LlamaConfig`.
-        parts: un dizionario con i parametri di "embedding", "attenzione", "feed-forward", "norme" (di un layer) e "logit".
+        parts: un dizionario con i parametri di "embedding", "attenzione", "feed-forward", "norma" e "logit".
 
     Returns:
         Una figura. Capitolo 10.
     """
     D, F, V, L = config.d_model, config.d_ff, config.vocabulary, config.n_layers
     Hq, Hkv, Dh = config.n_heads, config.n_kv_heads, config.head_dim
-    figure, axes = canvas(7.2, 7.3, f"Dal basso verso l'alto: i token; l'embedding, {_count(parts['embedding'])} parametri; {L} blocchi uguali; una norma; i logit, {_count(parts['logit'])} parametri. In ogni "
-                          f"blocco il vettore, largo {D}, passa da una norma e dall'attenzione, {Hq} query head e {Hkv} di key e value larghe {Dh}, {_count(parts['attenzione'])} parametri, e si somma a sé stesso; poi da "
-                          f"un'altra norma e dalla feed-forward, larga {F}, {_count(parts['feed-forward'])} parametri, e si somma di nuovo.")
-    x, wide = 1.35, 3.2
+    figure, axes = canvas(7.2, 7.1, f"Dal basso verso l'alto: i token; l'embedding, {_count(parts['embedding'])} parametri; {L} blocchi uguali; una norma; i logit, {_count(parts['logit'])} parametri. In ogni "
+                          f"blocco il vettore, largo {D}, sale diritto. Una sua copia normalizzata va all'attenzione, {Hq} query head e {Hkv} di key e value larghe {Dh}, {_count(parts['attenzione'])} parametri, e l'uscita si somma; poi "
+                          f"un'altra copia va alla feed-forward, larga {F}, {_count(parts['feed-forward'])} parametri, e l'uscita si somma.")
+    stream, left, wide = 0.95, 2.05, 3.1
 
-    def stage(y, text, note, edge=SOFT, face=PAPER, high=0.46):
-        box(axes, x - wide / 2 + 0.6, y, wide, high, edge=edge, face=face, line=1.4)
-        write(axes, x + 0.6, y + high / 2, text, size=10, weight="bold")
-        write(axes, x + 0.6 + wide / 2 + 0.15, y + high / 2, note, size=9, ha="left")
+    def stage(x, y, text, note, face=PAPER):
+        box(axes, x, y, wide, 0.44, edge=INK, face=face, line=1.3)
+        write(axes, x + wide / 2, y + 0.22, text, size=9.5, weight="bold")
+        write(axes, x + wide + 0.12, y + 0.22, f"{_count(note)} parametri", size=8.5, ha="left")
 
-    middle = x + 0.6
-    stage(0.25, f"logit, {_count(V)} per token", f"{_count(parts['logit'])} parametri", OUTPUT, tint(OUTPUT, 0.1))
-    stage(0.98, "RMSNorm", f"{_count(D)} parametri")
-    axes.add_patch(Rectangle((0.12, 1.72), 6.93, 3.9, facecolor=tint(SOFT, 0.05), edgecolor=SOFT, linewidth=1.2, linestyle=(0, (4, 3))))
-    write(axes, 6.95, 1.92, f"un blocco, {L} volte", size=10, weight="bold", ha="right")
-    stage(2.55, f"feed-forward SwiGLU, larga {_count(F)}", f"{_count(parts['feed-forward'])}", INK, tint(INK, 0.06))
-    stage(3.23, "RMSNorm", f"{_count(D)}")
-    stage(4.38, f"attenzione, {Hq} query head, {Hkv} di key", f"{_count(parts['attenzione'])}", QUERY, tint(QUERY, 0.1))
-    stage(5.02, "RMSNorm", f"{_count(D)}")
-    write(axes, 4.95, 4.61, f"RoPE ruota query e key,\nlarghe {Dh}", size=8.5, color=KEY, ha="left")
-    stage(5.95, f"embedding, {_count(V)} righe", f"{_count(parts['embedding'])} parametri", VALUE, tint(VALUE, 0.1))
-    write(axes, middle, 6.95, "token: interi, (B, T)", size=10)
-    for start, stop in ((6.82, 6.43), (5.95, 5.5), (5.02, 4.86), (3.23, 3.03), (0.98, 0.73)):
-        arrow(axes, (middle, start), (middle, stop))
-    for inside, outside, plus in ((5.72, 4.38, 4.02), (3.9, 2.55, 2.19)):
-        arrow(axes, (middle, outside), (middle, plus + 0.12))
-        axes.add_patch(Circle((middle, plus), 0.11, facecolor=PAPER, edgecolor=INK, linewidth=1.3, zorder=3))
-        write(axes, middle, plus, "+", size=11, zorder=4)
-        axes.plot([middle, 0.27, 0.27, middle - 0.13], [inside, inside, plus, plus], color=INK, linewidth=1.3)
-    arrow(axes, (middle, 3.91), (middle, 3.71))
-    arrow(axes, (middle, 2.08), (middle, 1.46))
-    write(axes, middle + 0.12, 5.77, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
-    write(axes, middle + 0.12, 3.82, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
-    write(axes, middle + 0.12, 1.6, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
+    def size(y, text):
+        write(axes, stream + 0.12, y, text, size=8.5, color=SOFT, ha="left")
+
+    stage(0.3, 0.55, f"logit, {_count(V)} per token", parts["logit"], tint(SOFT, 0.12))
+    stage(0.3, 1.25, "RMSNorm", parts["norma"])
+    axes.add_patch(Rectangle((0.12, 1.98), 6.95, 3.72, facecolor=tint(SOFT, 0.05), edgecolor=SOFT, linewidth=1.2, linestyle=(0, (4, 3))))
+    write(axes, 6.95, 2.16, f"un blocco, {L} volte", size=10, weight="bold", ha="right")
+    stage(0.3, 5.98, f"embedding, {_count(V)} righe", parts["embedding"], tint(SOFT, 0.12))
+    write(axes, stream, 6.83, "token: interi, (B, T)", size=9.5, ha="center")
+    for norm, part, name, note in ((5.02, 4.34, f"attenzione, {Hq} query head e {Hkv} di key", parts["attenzione"]), (3.36, 2.68, f"SwiGLU, larga {_count(F)}", parts["feed-forward"])):
+        stage(left, norm, "RMSNorm", parts["norma"])
+        stage(left, part, name, note, tint(SOFT, 0.16))
+        arrow(axes, (stream, norm + 0.22), (left - 0.02, norm + 0.22))
+        arrow(axes, (left + wide / 2, norm), (left + wide / 2, part + 0.46))
+        arrow(axes, (left, part + 0.22), (stream + 0.13, part + 0.22))
+    write(axes, left + wide + 0.12, 4.34 + 0.42, "RoPE ruota query e key", size=8.5, color=KEY, ha="left")
+    arrow(axes, (stream, 6.68), (stream, 6.44))
+    axes.plot([stream, stream], [5.98, 1.75], color=INK, linewidth=2.6, zorder=1)
+    arrow(axes, (stream, 1.85), (stream, 1.7), color=INK, line=2.4, head=13)
+    arrow(axes, (stream, 1.25), (stream, 1.01))
+    arrow(axes, (stream, 0.55), (stream, 0.2))
+    for y in (4.34 + 0.22, 2.68 + 0.22):
+        axes.add_patch(Circle((stream, y), 0.12, facecolor=PAPER, edgecolor=INK, linewidth=1.3, zorder=3))
+        write(axes, stream, y, "+", size=11, zorder=4)
+    for y, text in ((5.6, f"(B, T, {_count(D)})"), (4.05, f"(B, T, {_count(D)})"), (2.4, f"(B, T, {_count(D)})"), (1.13, f"(B, T, {_count(D)})"), (0.3, f"(B, T, {_count(V)})")):
+        size(y, text)
     return figure
 
 
@@ -131,7 +132,7 @@ def shares(groups):
         Una figura. Capitolo 10.
     """
     parts = list(next(iter(groups.values())))
-    colors = dict(zip(parts, (tint(INK, 0.8), tint("#5B7083", 0.75), tint("#E3AF4A", 0.75), tint(SOFT, 0.14))))
+    colors = dict(zip(parts, (tint(INK, 0.8), tint("#5B7083", 0.55), tint("#E3AF4A", 0.75))))
     said = "; ".join(f"{name}: " + ", ".join(f"{part} {number(100 * n / sum(counts.values()), 1)} %" for part, n in counts.items()) for name, counts in groups.items())
     high = 0.5 + 0.62 * len(groups)
     figure, axes = canvas(7.2, high + 0.42, f"Una barra per modello, divisa in {', '.join(parts)}. {said}.")
@@ -141,9 +142,11 @@ def shares(groups):
         for part, n in counts.items():
             wide = 6.1 * n / total
             axes.add_patch(Rectangle((x, y), wide, 0.4, facecolor=colors[part], edgecolor=PAPER, linewidth=1))
-            if wide > 0.55:
-                dark = np.mean(colors[part]) < 0.62
+            if wide > 0.5:
+                dark = np.mean(colors[part]) < 0.5
                 write(axes, x + wide / 2, y + 0.2, f"{number(100 * n / total, 1)} %", size=9.5, color=PAPER if dark else INK, weight="bold")
+            else:
+                write(axes, x + wide, y - 0.08, f"{number(100 * n / total, 1)} %", size=8.5, ha="right")
             x += wide
     x = 0.95
     for part in parts:
