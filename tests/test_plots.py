@@ -66,7 +66,7 @@ def figures():
         "llama": plots.llama(LLAMA_3_1_8B, immagini.parti(LLAMA_3_1_8B)),
         "turning": plots.turning((1.0, 0.3), 0.5, [0, 1, 2, 3, 6]),
         "waves": plots.waves({"θ = 10.000": np.logspace(0.8, 4.7, 64), "θ = 500.000": np.logspace(0.8, 6.4, 64)}, {"il contesto": 131072}),
-        "shares": plots.shares({"8B": {"feed-forward": 56, "attenzione": 13, "embedding e logit": 10, "norme": 1}, "405B": {"feed-forward": 330, "attenzione": 72, "embedding e logit": 4, "norme": 1}}),
+        "shares": plots.shares({"8B": {"feed-forward": 56, "attenzione": 13, "embedding e logit": 10}, "405B": {"feed-forward": 330, "attenzione": 72, "embedding e logit": 4}}),
         "growth": plots.growth([256, 512, 1024], {"piena": [1, 4, 16], "finestra": [1, 2, 4]}, "millisecondi"),
         "seeds": plots.seeds({"una": [0.9, 0.95, 0.955], "due": [0.5, *[1.0] * 19], "tre": [0.7]}, "giuste, %"),
     }

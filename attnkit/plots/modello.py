@@ -126,7 +126,7 @@ def shares(groups):
     """Come si dividono i parametri di più modelli: una barra intera per modello.
 
     Args:
-        groups: un dizionario, dal nome del modello a un dizionario (parte, quanti parametri); le parti sono le stesse.
+        groups: un dizionario, dal nome del modello a un dizionario (parte, quanti parametri); le parti sono le stesse, al più tre.
 
     Returns:
         Una figura. Capitolo 10.
