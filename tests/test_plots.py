@@ -64,7 +64,7 @@ def figures():
         "ring": plots.ring(simulate(*torch.zeros(3, 1, 1, 16, 1), ranks=4, layout="contiguous")),
         "shifts": plots.shifts({layout: simulate(*torch.zeros(3, 1, 1, 64, 1), ranks=8, layout=layout) for layout in LAYOUTS}),
         "llama": plots.llama(LLAMA_3_1_8B, immagini.parti(LLAMA_3_1_8B)),
-        "turning": plots.turning((1.0, 0.3), 0.5, [0, 1, 2, 3, 6]),
+        "turning": plots.turning((1.0, 0.3), [1.0, 0.4, 0.1], [0, 1, 2, 3, 4, 5]),
         "waves": plots.waves({"θ = 10.000": np.logspace(0.8, 4.7, 64), "θ = 500.000": np.logspace(0.8, 6.4, 64)}, {"il contesto": 131072}),
         "shares": plots.shares({"8B": {"feed-forward": 56, "attenzione": 13, "embedding e logit": 10}, "405B": {"feed-forward": 330, "attenzione": 72, "embedding e logit": 4}}),
         "growth": plots.growth([256, 512, 1024], {"piena": [1, 4, 16], "finestra": [1, 2, 4]}, "millisecondi"),

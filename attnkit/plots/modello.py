@@ -64,33 +64,31 @@ def llama(config, parts):
     return figure
 
 
-def turning(pair, frequency, positions):
-    """Una coppia di componenti che gira con la posizione.
+def turning(pair, frequencies, positions):
+    """Coppie di componenti che girano con la posizione, ciascuna con la sua velocità.
 
     Args:
-        pair: i due numeri di partenza.
-        frequency: i radianti per posizione.
+        pair: i due numeri di partenza, uguali per tutte.
+        frequencies: i radianti per posizione, una coppia per riquadro.
         positions: le posizioni da disegnare.
 
     Returns:
         Una figura. Capitolo 10.
     """
-    figure = CourseFigure(figsize=(4.4, 4.0))
-    figure.alt = f"Un cerchio, e su di esso la stessa coppia alle posizioni {', '.join(map(str, positions))}: a ogni posizione gira dello stesso angolo, {number(np.degrees(frequency), 0)} gradi, e resta lunga uguale."
-    axes = plot_axes(figure, (0.12, 0.12, 0.84, 0.84), aspect="equal")
-    length = np.hypot(*pair)
-    with rc_context(STYLE):
-        axes.add_patch(Circle((0, 0), length, facecolor="none", edgecolor=FAINT, linewidth=1.2))
-        for n, t in enumerate(positions):
-            turn = t * frequency
-            x, y = pair[0] * np.cos(turn) - pair[1] * np.sin(turn), pair[1] * np.cos(turn) + pair[0] * np.sin(turn)
-            axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": QUERY if n else INK, "linewidth": 1.8, "alpha": 1})
-            axes.text(1.17 * x, 1.17 * y, f"t = {t}", ha="center", va="center", fontsize=9.5, fontweight="bold" if not n else "normal")
-        edge = 1.4 * length
-        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[0], yticks=[0])
-        axes.set_xlabel("prima componente della coppia", fontsize=9)
-        axes.set_ylabel("seconda componente", fontsize=9)
-        axes.grid(color=FAINT, linewidth=0.8)
+    panel, length = 7.2 / len(frequencies), np.hypot(*pair)
+    said = "; ".join(f"con f = {number(f, 2)} gira di {number(np.degrees(f), 0)} gradi per posizione" for f in frequencies)
+    figure, axes = canvas(7.2, panel + 0.25, f"Un cerchio per coppia, e su di esso la stessa coppia alle posizioni {', '.join(map(str, positions))}: resta lunga uguale, e {said}.")
+    for n, f in enumerate(frequencies):
+        x0, y0, radius = (n + 0.5) * panel, 0.3 + panel / 2, 0.33 * panel
+        write(axes, x0, 0.17, f"f = {number(f, 2)}", size=10.5, weight="bold")
+        axes.add_patch(Circle((x0, y0), radius, facecolor="none", edgecolor=FAINT, linewidth=1.2))
+        axes.plot([x0 - 1.15 * radius, x0 + 1.15 * radius], [y0, y0], color=FAINT, linewidth=0.8)
+        axes.plot([x0, x0], [y0 - 1.15 * radius, y0 + 1.15 * radius], color=FAINT, linewidth=0.8)
+        for t in reversed(positions):
+            x, y = ((pair[0] * np.cos(t * f) - pair[1] * np.sin(t * f)) / length, (pair[1] * np.cos(t * f) + pair[0] * np.sin(t * f)) / length)
+            arrow(axes, (x0, y0), (x0 + radius * x, y0 - radius * y), color=QUERY if t else INK, line=1.6, head=9)
+            if t in (positions[0], positions[-1]) or f * (positions[1] - positions[0]) > 0.25:
+                write(axes, x0 + 1.2 * radius * x, y0 - 1.2 * radius * y, str(t), size=9, weight="bold" if t == positions[0] else "normal")
     return figure
 
 
