@@ -210,6 +210,57 @@ def blocks_merged_in_torch(Q, K, V, block):
     return torch.stack(rows)
 
 
+def llama_norm(x, g, eps):
+    return torch.nn.functional.rms_norm(torch.from_numpy(x), g.shape, torch.from_numpy(g), eps)
+
+
+def swiglu_by_hand(x, W1, W2, W3):
+    rows = []
+    for token in x.tolist():
+        gate, rest = ([sum(w * v for w, v in zip(row, token)) for row in W.tolist()] for W in (W1, W3))
+        hidden = [z / (1 + math.exp(-z)) * r for z, r in zip(gate, rest)]
+        rows.append([sum(w * h for w, h in zip(row, hidden)) for row in W2.tolist()])
+    return rows
+
+
+def rope_with_complex_numbers(x, posizioni, theta):
+    half = x.shape[1] // 2
+    turned = (x[:, :half] + 1j * x[:, half:]) * np.exp(1j * np.outer(posizioni, theta ** (-np.arange(half) / half)))
+    return np.concatenate([turned.real, turned.imag], axis=1)
+
+
+def rope_as_published(x, posizioni, theta):
+    x, posizioni = torch.tensor(x, dtype=torch.float32), torch.tensor(posizioni)
+    inverse = 1.0 / (theta ** (torch.arange(0, x.shape[1], 2).float() / x.shape[1]))
+    angles = torch.cat([torch.outer(posizioni.float(), inverse)] * 2, dim=-1)
+    a, b = x.chunk(2, dim=-1)
+    return x * angles.cos() + torch.cat([-b, a], dim=-1) * angles.sin()
+
+
+def rope_by_hand(x, posizioni, theta):
+    out = x.tolist()
+    half = x.shape[1] // 2
+    for row, place in zip(out, posizioni.tolist()):
+        for p in range(half):
+            angle, a, b = place / theta ** (2 * p / x.shape[1]), row[p], row[p + half]
+            row[p], row[p + half] = a * math.cos(angle) - b * math.sin(angle), b * math.cos(angle) + a * math.sin(angle)
+    return out
+
+
+def rope_of_the_course(x, posizioni, theta):
+    from attnkit.rope import Rope
+    return Rope(x.shape[1], theta=theta)(torch.from_numpy(x), torch.from_numpy(posizioni))
+
+
+def parameters_of_a_block(d_model, n_heads, n_kv_heads, head_dim, d_ff):
+    with torch.device("meta"):
+        shapes = [(n_heads * head_dim, d_model), (n_kv_heads * head_dim, d_model), (n_kv_heads * head_dim, d_model), (d_model, n_heads * head_dim)]
+        shapes += [(d_ff, d_model), (d_model, d_ff), (d_ff, d_model), (d_model,), (d_model,)]
+        return sum(torch.empty(shape).numel() for shape in shapes)
+
+
+SHIFTED = ("query ruotate", "key nella cache", "value", "punteggi", "uscita")
+
 WAITS = ("passi in cui lavora", "blocchi ricevuti senza maschera", "coppie del primo, in percentuale", "efficienza, in percentuale")
 
 
@@ -328,6 +379,32 @@ def edge_cut(T, i, j):
     ("9.7", lambda q, k: np.subtract.outer(q, k) >= 0),
     ("9.8", lambda: [4096 / 32, 4096 / 128]),
     ("9.8", lambda: np.array([128, 32])),
+    ("10.1", llama_norm),
+    ("10.1", lambda x, g, eps: [[v / math.sqrt(sum(u * u for u in row) / len(row) + eps) * w for v, w in zip(row, g)] for row in x.tolist()]),
+    ("10.1", lambda x, g, eps: (x * ((x * x).sum(1) / x.shape[1] + eps)[:, None] ** -0.5 * g).astype(np.float32)),
+    ("10.1", lambda x, g, eps: torch.tensor(x, dtype=torch.float32) * torch.rsqrt(torch.tensor(x, dtype=torch.float32).pow(2).mean(-1, keepdim=True) + eps) * torch.tensor(g)),
+    ("10.2", swiglu_by_hand),
+    ("10.2", lambda x, W1, W2, W3: torch.nn.functional.silu(torch.from_numpy(x @ W1.T)).mul(torch.from_numpy(x @ W3.T)) @ torch.from_numpy(W2.T)),
+    ("10.2", lambda x, W1, W2, W3: (W2 @ (W1 @ x.T / (1 + np.exp(-W1 @ x.T)) * (W3 @ x.T))).T),
+    ("10.2", lambda x, W1, W2, W3: (lambda x, W1, W2, W3: x @ W1.T / (1 + np.exp(-x @ W1.T)) * (x @ W3.T) @ W2.T)(*(np.float32(a) for a in (x, W1, W2, W3)))),
+    ("10.3", rope_with_complex_numbers),
+    ("10.3", rope_as_published),
+    ("10.3", rope_by_hand),
+    ("10.3", rope_of_the_course),
+    ("10.4", lambda: dict(zip(SHIFTED, ("sì", "sì", "no", "no", "no")))),
+    ("10.4", lambda: dict(zip(SHIFTED, (1, 1, 0, 0, 0)))),
+    ("10.5", parameters_of_a_block),
+    ("10.5", lambda D, H, K, h, F: float(D * (2 * h * (H + K) + 3 * F + 2))),
+    ("10.5", lambda *sizes: torch.tensor(EXERCISES["10.5"].reference(*sizes))),
+    ("10.6", lambda: {"vocabolario": 128000 + 256, "FFN": 14336.0}),
+    ("10.6", lambda: {"ffn": "14.336", "Vocabolario": np.int64(128256)}),
+    ("10.7", lambda N, L, K, h: 2 * N / (2 * 2 * L * K * h)),
+    ("10.7", lambda N, L, K, h: torch.tensor(float(N), dtype=torch.float64) / np.prod([2, L, K, h])),
+    ("10.7", lambda N, L, K, h: np.float32(N / 2 / L / K / h)),
+    ("10.8", lambda W, n: np.concatenate([np.concatenate([head[::2], head[1::2]]) for head in np.split(W, n)])),
+    ("10.8", lambda W, n: torch.from_numpy(W).view(n, W.shape[0] // n // 2, 2, W.shape[1]).transpose(1, 2).reshape(W.shape)),
+    ("10.8", lambda W, n: W[[h * len(W) // n + i for h in range(n) for start in (0, 1) for i in range(start, len(W) // n, 2)]].tolist()),
+    ("10.8", lambda W, n: np.float32(np.einsum("hpsd->hspd", W.reshape(n, -1, 2, W.shape[1])).reshape(-1, W.shape[1]))),
     ("7.7", lambda W, H, G: torch.from_numpy(W).unflatten(1, (G, H // G, -1)).mean(2).flatten(1)),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
@@ -402,7 +479,8 @@ def test_a_wrong_layer_is_told_what_fails_first(wrong, says):
     assert says in check("5.3", wrong).message
 
 
-@pytest.mark.parametrize("id, chapter, name", [("8.6", "08-sparse-attention", "pesi_male"), ("9.7", "09-ring-attention", "maschera_male")])
+@pytest.mark.parametrize("id, chapter, name", [("8.6", "08-sparse-attention", "pesi_male"), ("9.7", "09-ring-attention", "maschera_male"),
+                                               ("10.8", "10-llama-3-1", "converti_male")])
 def test_the_bug_to_find_is_recognised_as_the_chapter_shows_it(id, chapter, name):
     cells = json.loads(Path(__file__).parents[1].joinpath("chapters", f"{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
     source = next("".join(cell["source"]) for cell in cells if "".join(cell["source"]).startswith(f"def {name}"))
@@ -504,3 +582,41 @@ def test_the_numbers_of_9_5_are_those_of_the_ring():
 def test_the_zigzag_of_9_6_is_that_of_the_ring():
     from attnkit.ring import places
     assert check("9.6", lambda T, P: places(T, P, "zigzag")).passed
+
+
+def test_the_numbers_said_in_chapter_10_are_those_of_the_formulas():
+    from dataclasses import replace
+
+    from attnkit.config import LLAMA_3_1_8B as model
+    from attnkit.costs import parameters
+
+    def billions(**changes):
+        return round(parameters(replace(model, **changes)) / 1e9, 1)
+
+    layer = EXERCISES["10.5"].reference(model.d_model, model.n_heads, model.n_kv_heads, model.head_dim, model.d_ff)
+    assert layer == 218_112_000 and 32 * layer + 2 * 128256 * 4096 + 4096 == parameters(model) == 8_030_261_248
+    assert parameters(replace(model, vocabulary=128000)) == 8_028_164_096 == parameters(model) - 512 * 4096
+    assert (billions(d_ff=6144), billions(d_ff=6144, n_kv_heads=32)) == (4.8, 5.6)
+    assert billions(n_kv_heads=32) == billions(n_kv_heads=32, vocabulary=128000) == 8.8
+    assert round(EXERCISES["10.7"].reference(parameters(model), 32, 8, 128), -2) == 122_500
+
+
+def test_the_answer_to_10_4_is_what_a_rotation_does():
+    from attnkit.rope import Rope
+    Q, K, V = torch.randn(3, 6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rope, places = Rope(8), torch.arange(6)
+    seen = []
+    for shift in (0, 100):
+        q, k = (rope(x, places + shift) for x in (Q, K))
+        scores = q @ k.T
+        seen.append((q, k, V, scores, scores.softmax(-1) @ V))
+    assert check("10.4", dict(zip(SHIFTED, (not torch.allclose(*pair, atol=1e-9) for pair in zip(*seen))))).passed
+
+
+@pytest.mark.parametrize("id, wrong, says", [
+    ("10.1", lambda x, g, eps: x / torch.from_numpy(x).pow(2).mean(-1).add(eps).sqrt(), "asse"),
+    ("10.2", lambda x, W1, W2, W3: x @ W1, "trasporre"),
+    ("10.3", lambda x, posizioni, theta: posizioni * theta ** (-2 * np.arange(x.shape[1] // 2) / x.shape[1]), "qui le shape sono (3,) (2,)"),
+])
+def test_shapes_that_do_not_fit_are_told_in_chapter_10(id, wrong, says):
+    assert says in check(id, wrong).message

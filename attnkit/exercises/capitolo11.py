@@ -44,7 +44,7 @@ _EXPERT, _INPUT = 24_891_840 / 1e9, 579_133_440 / 1e9
 EXERCISES = (
     Exercise(
         id="11.1", title="Le quattro famiglie", kind="prevedi", stars=2, minutes=6,
-        statement="Assegna ciascuna tecnica alla sua famiglia. Restituisci un dizionario: le chiavi sono \"MLA\", \"FlashAttention\", \"finestra\", \"ring attention\", \"GQA\", \"DSA\", \"softmax in una passata\"; i valori \"cache\", \"pattern\", \"viaggi\" o \"distribuita\".",
+        statement="Assegna ciascuna tecnica alla sua famiglia. Restituisci un dizionario: le chiavi sono \"MLA\", \"FlashAttention\", \"finestra\", \"ring attention\", \"GQA\", \"DSA\", \"softmax in una passata\"; i valori \"cache\", \"pattern\", \"viaggi\" o \"distribuita\". Alcune toccano due famiglie: conta ciò che cambia per prima cosa.",
         reference=lambda: _FAMILIES,
         misconceptions=(
             Misconception("ring come pattern", _families(**{"ring attention": "pattern"}), "Il resto è giusto. Nella ring attention ogni token vede tutto ciò che vedeva: ad anello sono i dispositivi, non i token."),
@@ -57,9 +57,12 @@ EXERCISES = (
             Misconception("softmax come distribuita", _families(**{"softmax in una passata": "distribuita"}), "Il resto è giusto. La softmax in una passata serve anche all'anello, ma da sola gira su un dispositivo: evita viaggi nella memoria."),
             Misconception("FlashAttention come distribuita", _families(FlashAttention="distribuita"), "Il resto è giusto. FlashAttention gira su un dispositivo solo: a calare sono i viaggi nella sua memoria."),
             Misconception("ring come viaggi", _families(**{"ring attention": "viaggi"}), "Il resto è giusto. La ring attention di viaggi ne aggiunge, fra dispositivi: divide la memoria e il lavoro."),
+            Misconception("softmax come pattern", _families(**{"softmax in una passata": "pattern"}), "Il resto è giusto. La softmax in una passata dà gli stessi pesi: nessuna coppia sparisce."),
+            Misconception("viaggi come cache", _families(FlashAttention="cache", **{"softmax in una passata": "cache"}), "La softmax in una passata e FlashAttention non toccano ciò che si conserva: evitano di scrivere i punteggi."),
+            Misconception("pattern come cache", _families(finestra="cache", DSA="cache"), "Finestra e DSA cambiano chi vede chi: sono pattern, anche quando la cache cala."),
             Misconception("le due esatte scambiate", _families(FlashAttention="distribuita", **{"ring attention": "viaggi"}), "Hai scambiato le due famiglie esatte: l'anello divide fra dispositivi, FlashAttention fa meno viaggi in uno solo."),
         ),
-        praise="Le prime due cambiano la funzione, e vanno addestrate così; le altre due no, e si possono sempre aggiungere.",
+        praise="Cache e pattern cambiano la funzione: di solito vanno addestrati. Le due famiglie esatte no, e si possono aggiungere in ogni momento.",
     ),
     Exercise(
         id="11.2", title="Prima scheda", kind="leggi la tabella", stars=1, minutes=6,
@@ -69,8 +72,12 @@ EXERCISES = (
         misconceptions=(
             Misconception("larghezza del modello", _one(wide=5120), "Il resto è giusto. Hai supposto che le head in fila siano larghe quanto il modello: qui head_dim è scritta, e 64 · 128 fa 8192."),
             Misconception("head_dim ricavata", _one(wide=5120, cache=160), "Hai ricavato la larghezza di una head da hidden_size / num_attention_heads, cioè 80. È scritta: 128."),
-            Misconception("dimenticato il 2", _one(cache=128), "Il resto è giusto. Ogni token aggiunge una key *e* un value: il doppio."),
-            Misconception("un byte", _one(cache=131072), "Il resto è giusto. La cache è chiesta in KiB: vanno contati i byte, e divisi per 1024."),
+            Misconception("head_dim ricavata, e solo le key", _one(wide=5120, cache=80), "Hai ricavato head_dim dalla divisione (è scritta: 128), e contato le sole key, o un byte per numero."),
+            Misconception("head_dim ricavata nella cache", _one(cache=160), "Il resto è giusto. Nella cache hai usato head larghe 80: head_dim è 128."),
+            Misconception("una per gruppo", _one(group=1), "Il resto è giusto. 64 query head per 8 head di key: otto ciascuna."),
+            Misconception("una head sola", _one(wide=128), "Il resto è giusto. 128 è una head sola: in fila sono 64."),
+            Misconception("dimenticato il 2", _one(cache=128), "Il resto è giusto. Ogni token aggiunge una key *e* un value, e ogni numero occupa due byte: è il doppio."),
+            Misconception("numeri, non byte", _one(cache=131072), "Il resto è giusto. La cache è chiesta in KiB: vanno contati i byte, e divisi per 1024."),
             Misconception("in byte", _one(cache=262144), "Il resto è giusto. Hai dato i byte: la domanda chiede i KiB, 1024 byte ciascuno."),
             Misconception("in KB", _one(cache=262.144), "Il resto è giusto. Hai diviso per mille: un KiB sono 1024 byte."),
             Misconception("query head nella cache", _one(cache=2048), "Il resto è giusto. Nella cache ci sono le head di key e value, non le query head."),
@@ -94,6 +101,12 @@ EXERCISES = (
             Misconception("senza norme", _two(count=_GEMMA - 37 * 2048, share=100 * _TABLE / (_GEMMA - 37 * 2048)), "Mancano le norme: due per layer e una finale, 37 in tutto, larghe 2048."),
             Misconception("senza norma finale", _two(count=_GEMMA - 2048, share=100 * _TABLE / (_GEMMA - 2048)), "Manca la norma finale, 2048 numeri."),
             Misconception("key larghe come le query", _two(count=_GEMMA + 18 * 2 * 2048 * 7 * 256, share=100 * _TABLE / (_GEMMA + 18 * 2 * 2048 * 7 * 256)), "Hai contato WK e WV larghe quanto WQ: la head di key è una sola, larga 256."),
+            Misconception("una norma per layer", _two(count=_GEMMA - 18 * 2048, share=100 * _TABLE / (_GEMMA - 18 * 2048)), "Hai contato una norma per layer: sono due."),
+            Misconception("senza WO", _two(count=_GEMMA - 18 * 2048 * 2048, share=100 * _TABLE / (_GEMMA - 18 * 2048 * 2048)), "Manca WO: la misura è quella di WQ."),
+            Misconception("senza WV", _two(count=_GEMMA - 18 * 2048 * 256, share=100 * _TABLE / (_GEMMA - 18 * 2048 * 256)), "Manca WV: ogni head di key ha anche un value."),
+            Misconception("MHA", _two(family="MHA"), "Il resto è giusto. Una head di key sola per 8 query head: MQA."),
+            Misconception("in miliardi", _two(count=_GEMMA / 1e9), "Il resto è giusto. I parametri sono chiesti come numero intero, non in miliardi."),
+            Misconception("embedding due volte, quota giusta", _two(count=_GEMMA + _TABLE), "La quota è giusta. Nel totale però la tabella è contata due volte: `tie_word_embeddings` è vero."),
             Misconception("GQA", _two(family="GQA"), "Il resto è giusto. Con una head di key sola si chiama MQA."),
             Misconception("frazione", _two(share=_TABLE / _GEMMA), "Il resto è giusto. La quota è chiesta in percentuale: moltiplica per cento."),
             Misconception("senza embedding", _two(count=_GEMMA - _TABLE, share=100 * _TABLE / (_GEMMA - _TABLE)), "Hai lasciato fuori gli embedding dal totale: contano anche loro, una volta."),
@@ -111,9 +124,15 @@ EXERCISES = (
             Misconception("tutti locali", lambda: (1.0, 16.0), "Hai contato tutti i layer come locali: uno su quattro tiene tutto."),
             Misconception("rovesciato", lambda: (48 * 4096 * 65536 / GIB + 16 * 4096 * 4096 / GIB, 16 / (48 * 4096 * 65536 / GIB + 16 * 4096 * 4096 / GIB)), "Hai scambiato le parti: i layer globali sono uno su quattro, non tre."),
             Misconception("query head", lambda: (5 * _CACHE, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo usa le query head: nella cache ci sono le 8 head di key e value."),
-            Misconception("dimenticato il 2", lambda: (_CACHE / 2, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è la metà: ogni token aggiunge una key e un value."),
+            Misconception("dimenticato il 2", lambda: (_CACHE / 2, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è la metà: ogni token aggiunge una key e un value, e ogni numero occupa due byte."),
             Misconception("in GB", lambda: (_CACHE * GIB / 1e9, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è in GB, miliardi di byte: un GiB sono 2³⁰ byte."),
             Misconception("rapporto rovesciato", lambda: (_CACHE, _CACHE / _WHOLE), "Il primo numero è giusto. Il secondo è rovesciato: quante volte *meno* è maggiore di uno."),
+            Misconception("il risparmio", lambda: (_CACHE, 100 - 100 * _CACHE / _WHOLE), "Il primo numero è giusto. Il secondo è il risparmio, in percentuale: la domanda chiede quante volte meno."),
+            Misconception("il risparmio, come frazione", lambda: (_CACHE, 1 - _CACHE / _WHOLE), "Il primo numero è giusto. Il secondo è il risparmio: la domanda chiede quante volte meno."),
+            Misconception("una percentuale", lambda: (_CACHE, 100 * _CACHE / _WHOLE), "Il primo numero è giusto. Il secondo è una percentuale: la domanda chiede 16 diviso 4,75."),
+            Misconception("una differenza", lambda: (_CACHE, _WHOLE - _CACHE), "Il primo numero è giusto. Il secondo è una differenza: la domanda chiede un rapporto."),
+            Misconception("in MiB", lambda: (_CACHE * 1024, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è in MiB: la domanda chiede i GiB."),
+            Misconception("in byte", lambda: (_CACHE * GIB, _WHOLE / _CACHE), "Il secondo numero è giusto. Il primo è in byte: la domanda chiede i GiB."),
             Misconception("quattro volte", lambda: (_CACHE, 4.0), "Il primo numero è giusto. Il rapporto non è quattro, perché anche le finestre occupano posto."),
             Misconception("due scambi", lambda: (_WHOLE / _CACHE, _CACHE), "I due numeri sono giusti, ma in ordine inverso: prima i GiB."),
         ),
@@ -122,7 +141,7 @@ EXERCISES = (
     Exercise(
         id="11.5", title="Quarta scheda", kind="leggi la tabella", stars=3, minutes=10,
         statement="Un modello a esperti: 24 layer, e in ogni layer 32 esperti, di cui ogni token usa 4. Un esperto ha 24.891.840 parametri. In tutto i parametri sono 20.914.757.184, di cui 579.133.440 nell'embedding d'ingresso, che è una lettura e non un prodotto. "
-                  "Quanti parametri usa un token, in miliardi? E quale percentuale del totale? Restituisci la coppia, con almeno due decimali.",
+                  "Quanti parametri usa un token, escluso l'embedding d'ingresso, in miliardi? E quale percentuale del totale? Restituisci la coppia, con almeno due decimali.",
         reference=lambda: (_ACTIVE, 100 * _ACTIVE / _TOTAL), rtol=0.0, atol=0.011,
         misconceptions=(
             Misconception("con l'embedding", lambda: (_ACTIVE + _INPUT, 100 * (_ACTIVE + _INPUT) / _TOTAL), "Hai tolto gli esperti non usati, ma non l'embedding d'ingresso: di quella tabella un token legge una riga."),
@@ -130,6 +149,9 @@ EXERCISES = (
             Misconception("un ottavo", lambda: (_TOTAL / 8, 12.5), "Un ottavo vale solo per gli esperti: il resto del modello lo usa ogni token."),
             Misconception("esperti di un layer", lambda: (_TOTAL - 28 * _EXPERT - _INPUT, 100 * (_TOTAL - 28 * _EXPERT - _INPUT) / _TOTAL), "Hai tolto gli esperti non usati di un layer solo: i layer sono 24."),
             Misconception("quattro esperti tolti", lambda: (_TOTAL - 24 * 4 * _EXPERT - _INPUT, 100 * (_TOTAL - 24 * 4 * _EXPERT - _INPUT) / _TOTAL), "Hai tolto i 4 esperti usati: vanno tolti gli altri 28."),
+            Misconception("tolte due tabelle", lambda: (_ACTIVE - _INPUT, 100 * (_ACTIVE - _INPUT) / _TOTAL), "Hai tolto due tabelle: la matrice dei logit è un prodotto, e la usa ogni token."),
+            Misconception("tolti tutti gli esperti", lambda: (_ACTIVE - 24 * 4 * _EXPERT, 100 * (_ACTIVE - 24 * 4 * _EXPERT) / _TOTAL), "Hai tolto tutti gli esperti: 4 per layer si usano."),
+            Misconception("gli esperti spenti", lambda: (24 * 28 * _EXPERT, 100 * 24 * 28 * _EXPERT / _TOTAL), "Hai contato gli esperti che non si usano."),
             Misconception("in parametri", lambda: (_ACTIVE * 1e9, 100 * _ACTIVE / _TOTAL), "Il secondo numero è giusto. Il primo è chiesto in miliardi."),
             Misconception("frazione", lambda: (_ACTIVE, _ACTIVE / _TOTAL), "Il primo numero è giusto. Il secondo è chiesto in percentuale."),
             Misconception("percentuale senza embedding", lambda: (_ACTIVE, 100 * _ACTIVE / (_TOTAL - _INPUT)), "Il primo numero è giusto. La percentuale è del totale, embedding compreso."),
@@ -139,7 +161,7 @@ EXERCISES = (
     ),
     Exercise(
         id="11.6", title="La riga che non torna", kind="trova il bug", stars=3, minutes=10,
-        statement="La scheda di Llama 2 7B in un elenco ufficiale: layer 32, larghezza 4096, FFN 11.008, query head 32, head di key 8, vocabolario 32.000. Una voce è sbagliata. I pesi pubblicati hanno 6.738.415.616 parametri: tre matrici nella feed-forward, embedding e logit separati, "
+        statement="Una scheda di Llama 2 7B: layer 32, larghezza 4096, FFN 11.008, query head 32, head di key 8, vocabolario 32.000. Una voce è sbagliata. I pesi pubblicati hanno 6.738.415.616 parametri: tre matrici nella feed-forward, embedding e logit separati, "
                   "nessun bias, head larghe 128. E la KV cache, a due byte per numero, è di 512 KiB per token. Restituisci un dizionario: \"colonna\", il nome della colonna sbagliata, e \"valore\", quello giusto.",
         reference=lambda: {"colonna": "head di key", "valore": 32},
         misconceptions=(
@@ -147,9 +169,12 @@ EXERCISES = (
             Misconception("una", lambda: {"colonna": "head di key", "valore": 1}, "La colonna è giusta. Con una head i parametri calerebbero ancora: ne mancano, e le head devono essere di più."),
             Misconception("la FFN", lambda: {"colonna": "FFN", "valore": 13056}, "I parametri tornerebbero anche così. La cache no: con 8 head di key sarebbe di 128 KiB per token, e non di 512."),
             Misconception("il vocabolario", lambda: {"colonna": "vocabolario", "valore": 130304}, "I parametri tornerebbero anche così. La cache no: con 8 head di key sarebbe di 128 KiB per token, e non di 512."),
+            Misconception("più query head", lambda: {"colonna": "query head", "valore": 56}, "I parametri tornerebbero. La cache no: con 8 head di key resta di 128 KiB per token."),
+            Misconception("i layer", lambda: {"colonna": "layer", "valore": 128}, "La cache tornerebbe. I parametri no: con 128 layer sarebbero più del triplo."),
+            Misconception("sedici", lambda: {"colonna": "head di key", "valore": 16}, "La colonna è giusta. Con 16 la cache è di 256 KiB: la metà."),
             Misconception("più head ancora", lambda: {"colonna": "head di key", "valore": 64}, "La colonna è giusta. Le head di key non possono essere più delle query head."),
-            Misconception("le query head", lambda: {"colonna": "query head", "valore": 8}, "Le query head sono davvero 32: 32 · 128 fa 4096. La cache dipende dalle head di key: quante ne servono per 512 KiB per token?"),
+            Misconception("le query head", lambda: {"colonna": "query head", "valore": 8}, "La cache non dipende dalle query head: quante head di key servono per 512 KiB per token?"),
         ),
-        praise="Llama 2 7B è MHA: 32 head di key. Con 8 mancherebbero più di ottocento milioni di parametri. L'errore era in un elenco del produttore.",
+        praise="Llama 2 7B è MHA: 32 head di key. Con 8 mancherebbero più di ottocento milioni di parametri. L'errore si trova anche in un elenco del produttore.",
     ),
 )
