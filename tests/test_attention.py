@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import attnkit.attention.fuso as fuso
 import attnkit.attention.pattern as module
 from attnkit import masks, reference
 from attnkit.attention import Causal, Full, Pattern, Window, attention, attention_weights, merge, partial_attention
@@ -129,14 +130,24 @@ def test_the_fused_kernel_does_the_work(pattern, shape, layout):
 
 @pytest.mark.parametrize("n_kv_heads", [2, 3, 6])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_one_query_reads_the_keys_where_they_are(n_kv_heads, dtype):
+@pytest.mark.parametrize("small, kernel", [(0, "bmm"), (fuso.SMALL, "_scaled_dot_product_flash_attention_for_cpu")], ids=["key tante", "key poche"])
+def test_one_query_reads_the_keys_where_they_are(n_kv_heads, dtype, small, kernel, monkeypatch):
+    monkeypatch.setattr(fuso, "SMALL", small)
     q, k, v = (t.to(dtype) for t in qkv(33, 2, 6, n_kv_heads, 1, 40, 5))
     memory_k, memory_v = k[:, :, :29], v[:, :, :29]                        # la parte piena di una memoria più grande
     with Operations() as operations:
         output = attention(q, memory_k, memory_v)
-    assert "bmm" in operations.names
-    assert not operations.names & {"repeat_interleave", "clone", "copy_", "cat", "_scaled_dot_product_flash_attention_for_cpu"}
+    assert kernel in operations.names
+    assert not operations.names & {"repeat_interleave", "clone", "copy_", "cat"}
     torch.testing.assert_close(output, by_hand(q, memory_k, memory_v, visible(Causal(), 1, 29)))
+
+
+@pytest.mark.parametrize("small", [0, fuso.SMALL], ids=["key tante", "key poche"])
+def test_one_query_gradients(small, monkeypatch):
+    monkeypatch.setattr(fuso, "SMALL", small)
+    ours, theirs = qkv(35, 2, 6, 2, 1, 9, 5, grad=True), qkv(35, 2, 6, 2, 1, 9, 5, grad=True)
+    output, expected = attention(*ours), by_hand(*theirs, visible(Causal(), 1, 9))
+    torch.testing.assert_close(torch.autograd.grad(output.pow(2).sum(), ours), torch.autograd.grad(expected.pow(2).sum(), theirs), **LOOSE)
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 13, 40])

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 _FORWARD = "_scaled_dot_product_flash_attention_for_cpu"
+SMALL = 2 ** 21               # numeri in tutte le key: fin qui stanno nelle memorie del processore, e leggerle non è il limite
 
 
 def fused(q, k, v, scale, **options):
@@ -54,12 +55,13 @@ def one_query(q, k, v, scale):
     """Una query per head: un passo di generazione. Conta solo leggere key e value una volta, e in fretta.
 
     Le G query di un gruppo diventano colonne, e ogni key si legge una volta sola per tutte. Sulla CPU, con più
-    head di key, il prodotto K·q legge la memoria più in fretta del kernel fuso, che qui non ha lavoro da dividere.
+    head di key, il prodotto K·q legge la memoria più in fretta del kernel fuso, che qui non ha lavoro da dividere. Se però le
+    key sono poche contano i passi, e il kernel fuso è uno solo.
     """
     B, Hq, _, Dh = q.shape
     Hkv = k.shape[1]
     adjacent = all(t.stride(0) == Hkv * t.stride(1) and t.stride(3) == 1 for t in (k, v))
-    if Hkv == 1 or not adjacent or q.device.type != "cpu" or q.dtype not in (torch.float32, torch.float64):
+    if Hkv == 1 or k.numel() < SMALL or not adjacent or q.device.type != "cpu" or q.dtype not in (torch.float32, torch.float64):
         return fused(q.reshape(B, Hkv, -1, Dh), k, v, scale).reshape(q.shape)          # i gruppi come altre query
     columns = (q * (Dh ** -0.5 if scale is None else scale)).reshape(B * Hkv, -1, Dh).transpose(1, 2)      # (B·Hkv, Dh, G)
     weights = (k.flatten(0, 1) @ columns).transpose(1, 2).softmax(-1)      # (B·Hkv, G, Tk)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from attnkit.attention import Causal, Full, Pattern, attention, attention_weights, partial_attention
+from attnkit.attention import Causal, Full, Pattern, attention_weights, partial_attention
 from attnkit.attention.controlli import same_kind
 from attnkit.layers.cache import KVCache
 from attnkit.rope import rotate
@@ -75,6 +75,8 @@ class MultiHeadAttention(nn.Module):
             ValueError: se `x` ha un'altra shape, un altro dtype o un altro device, un taglio non sta in T token, o
                 la cache non si può usare (un pattern che vede il futuro, un arco tagliato, un'altra cache).
         """
+        if cache is not None and not isinstance(cache, KVCache):
+            raise ValueError(f"cache: mi aspettavo una KVCache, ho trovato {type(cache).__name__}")
         q, k, v = self._project(x, 0 if cache is None else cache.length)
         if cache is not None:
             k, v = self._remember(cache, k, v)
@@ -84,7 +86,7 @@ class MultiHeadAttention(nn.Module):
         elif self._cut_edges:
             heads, _ = partial_attention(q, k, v, mask=self._visible(x.shape[1], x.device))
         else:
-            heads = attention(q, k, v, self.pattern)                       # (B, Hq, T, Dh)
+            heads = self.pattern.attend(q, k, v, None)                     # (B, Hq, T, Dh): shape e dtype sono già quelli giusti
         if self._cut_heads:
             heads = heads.index_fill(1, torch.tensor(self._cut_heads, device=x.device), 0.0)
         return self.Wo(heads.transpose(1, 2).flatten(2))                   # (B, T, Hq·Dh) e poi (B, T, D)
@@ -170,20 +172,23 @@ class MultiHeadAttention(nn.Module):
         """Le proiezioni, divise in head: q (B, Hq, T, Dh), k e v (B, Hkv, T, Dh). `start` è la posizione del primo token."""
         if not isinstance(x, torch.Tensor):
             raise ValueError(f"x: mi aspettavo un tensore torch, ho trovato {type(x).__name__}")
-        if x.dim() != 3 or x.shape[-1] != self.d_model:
-            raise ValueError(f"x: mi aspettavo shape (B, T, {self.d_model}), ho trovato {tuple(x.shape)}")
+        if x.dim() != 3 or x.shape[-1] != self.d_model or 0 in x.shape:
+            raise ValueError(f"x: mi aspettavo shape (B, T, {self.d_model}) senza assi vuoti, ho trovato {tuple(x.shape)}")
         same_kind("x e i parametri del layer", x, self.Wq.weight)
-        q, k, v = self.Wq(x), self.Wk(x), self.Wv(x)                       # (B, T, Hq·Dh), (B, T, Hkv·Dh) due volte
-        q, k, v = (t.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for t in (q, k, v))
-        if self.rope is not None:                                          # i value non si ruotano
-            angles = self.rope.span(start, start + x.shape[1], x)
-            q, k = (rotate(t, *angles, self.rope.layout) for t in (q, k))
-        return q, k, v
+        if self.rope is None:
+            q, k, v = (self._heads(W(x)) for W in (self.Wq, self.Wk, self.Wv))
+            return q, k, v
+        v = self._heads(self.Wv(x))                                        # i value non si ruotano
+        both = self._heads(torch.cat([self.Wq(x), self.Wk(x)], dim=-1))    # query e key si ruotano insieme: (B, Hq + Hkv, T, Dh)
+        both = rotate(both, *self.rope.span(start, start + x.shape[1], x), self.rope.layout)
+        return both[:, :self.n_heads], both[:, self.n_heads:], v
+
+    def _heads(self, t):
+        """Da (B, T, H·Dh) a (B, H, T, Dh)."""
+        return t.view(*t.shape[:2], -1, self.head_dim).transpose(1, 2)
 
     def _remember(self, cache, k, v):
         """Aggiunge key e value alla cache, e restituisce tutti quelli che le query possono vedere."""
-        if not isinstance(cache, KVCache):
-            raise ValueError(f"cache: mi aspettavo una KVCache, ho trovato {type(cache).__name__}")
         if not self.pattern.causal:
             raise ValueError(f"cache: con {self.pattern} ogni token nuovo cambierebbe l'uscita dei vecchi; serve un pattern causale")
         if self._cut_edges:
