@@ -1,7 +1,13 @@
 """Il modello intero: uguale a transformers sui pesi salvati da lui, rifiuta ciò che non è suo, genera come si deve."""
 
+import gc
 import json
+import re
 import shutil
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +23,7 @@ KINDS = {
     "gqa": {"num_key_value_heads": 2},
     "mqa": {"num_key_value_heads": 1},
     "tied": {"num_key_value_heads": 2, "tie_word_embeddings": True},
-    "riscalata": {"num_key_value_heads": 2, "rope_scaling": SCALED, "rope_theta": 500000.0},
+    "riscalata": {"num_key_value_heads": 2, "rope_scaling": dict(SCALED), "rope_theta": 500000.0},
     "head larghe": {"num_key_value_heads": 4, "head_dim": 32},
 }
 
@@ -81,25 +87,200 @@ def copy(published, tmp_path):
     return shutil.copytree(published["mqa"][1], tmp_path / "copia")
 
 
-def change(folder, **values):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+@pytest.fixture
+def shards(published, tmp_path):
+    """Una copia in molti file, da rovinare."""
+    return shutil.copytree(published["gqa"][1], tmp_path / "copia")
+
+
+def change(folder, file="config.json", without=(), **values):
+    """Cambia le voci di un file JSON, e toglie quelle di `without`."""
+    path = folder / file
+    raw = (json.loads(path.read_text()) if path.exists() else {}) | values
+    path.write_text(json.dumps({name: value for name, value in raw.items() if name not in without}))
+
+
+def rewrite(folder, change, file="model.safetensors"):
+    """Riscrive i pesi, cambiati da una funzione."""
+    path = folder / file
+    save_file(change(load_file(path)), path)
 
 
 @pytest.mark.parametrize("values, message", [
     ({"model_type": "gpt2"}, "model_type = 'gpt2', e qui si legge solo 'llama'"),
+    ({"model_type": None}, "model_type = None"),
     ({"hidden_act": "gelu"}, "hidden_act = 'gelu'"),
     ({"attention_bias": True}, "attention_bias = True"),
-    ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0}}, "rope_type: mi aspettavo default o llama3, ho trovato 'yarn'"),
+    ({"mlp_bias": True}, "mlp_bias = True, e qui si legge solo False"),
+    ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantization_config = {'quant_method': 'gptq'"),
+    ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0}}, "rope_type = 'yarn', e qui si legge solo 'default' o 'llama3'"),
+    ({"rope_parameters": None, "rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_type = 'linear'"),
+    ({"rope_parameters": None, "rope_scaling": {"type": "dynamic", "factor": 2.0}}, "rope_type = 'dynamic'"),
+    ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, "config.json: manca low_freq_factor"),
+    ({"rope_parameters": SCALED | {"factor": 0}}, "factor: mi aspettavo un numero positivo, ho trovato 0"),
+    ({"rope_parameters": "default"}, "di RoPE mi aspettavo un oggetto JSON, ho trovato 'default'"),
+    ({"rope_parameters": {"rope_theta": "molto"}}, "theta: mi aspettavo un numero positivo, ho trovato 'molto'"),
+    ({"partial_rotary_factor": 0.5}, "partial_rotary_factor = 0.5"),
     ({"num_key_value_heads": 3}, "n_heads=8 non è divisibile per n_kv_heads=3"),
-    ({"vocab_size": 131}, r"mi aspettavo shape \(131, 64\), ho trovato \(130, 64\)"),
+    ({"num_key_value_heads": 0}, "n_kv_heads: .* ho trovato 0"),
+    ({"hidden_size": "64"}, "d_model: mi aspettavo un intero, ho trovato '64'"),
+    ({"tie_word_embeddings": "no"}, "tied: mi aspettavo True o False, ho trovato 'no'"),
+    ({"eos_token_id": "fine"}, "stop: mi aspettavo un intero, ho trovato 'fine'"),
+    ({"vocab_size": 131}, r"model.embed_tokens.weight: mi aspettavo shape \(131, 64\), ho trovato \(130, 64\)|lm_head.weight: .* \(131, 64\)"),
     ({"num_hidden_layers": 4}, "9 tensori mancano: model.layers.3"),
     ({"num_hidden_layers": 2}, "9 tensori sono di troppo: model.layers.2"),
 ])
 def test_what_is_not_supported_is_refused_by_name(copy, values, message):
+    (copy / "generation_config.json").unlink(missing_ok=True)
     change(copy, **values)
     with pytest.raises(ValueError, match=message):
         Llama.from_pretrained(copy)
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings", "rms_norm_eps"])
+def test_a_missing_entry_is_named(copy, name):
+    change(copy, without=[name])
+    with pytest.raises(ValueError, match=f"config.json: manca {name}"):
+        read_config(copy)
+
+
+@pytest.mark.parametrize("text, message", [
+    ('{"model_type": "llama",', "config.json non si legge"), ("[1]", "mi aspettavo un oggetto JSON, ho trovato list"), (b"\xff\xfe", "config.json non si legge")])
+def test_a_broken_config(copy, text, message):
+    (copy / "config.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=message):
+        Llama.from_pretrained(copy)
+
+
+@torch.no_grad()
+def test_old_configs(published, copy):
+    """Ieri rope_theta stava da solo, il resto in rope_scaling, e molte voci non c'erano."""
+    tokens, expected = torch.randint(0, 130, (1, 90)), published["mqa"][0]
+    change(copy, without=["rope_parameters", "mlp_bias", "attention_bias", "tie_word_embeddings"], rope_theta=10000.0, rope_scaling=None, head_dim=None)
+    config = read_config(copy)
+    assert (config.rope_theta, config.rope_scaling, config.head_dim, config.tied) == (10000.0, None, 8, False)
+    torch.testing.assert_close(Llama.from_pretrained(copy)(tokens), expected(tokens).logits, rtol=1e-4, atol=1e-4)
+    change(copy, rope_theta=500000.0, rope_scaling=SCALED)
+    config = read_config(copy)
+    assert (config.rope_theta, config.rope_scaling) == (500000.0, RopeScaling(original_context=64))
+    change(copy, without=["num_key_value_heads", "rope_theta"])
+    assert read_config(copy).n_kv_heads == 8 and read_config(copy).rope_theta == 10000.0
+
+
+@pytest.mark.parametrize("config, generation, stop", [(7, None, (7,)), ([7, 9], None, (7, 9)), (None, None, ()), (7, [8, 9], (8, 9)), (7, 0, (0,)), (None, 3, (3,))])
+def test_the_tokens_that_end_a_text(copy, config, generation, stop):
+    change(copy, eos_token_id=config)
+    change(copy, "generation_config.json", eos_token_id=generation)
+    assert read_config(copy).stop == stop
+    (copy / "generation_config.json").unlink()
+    assert read_config(copy).stop == (() if config is None else tuple(config) if isinstance(config, list) else (config,))
+
+
+@pytest.mark.parametrize("values, error, message", [
+    ({"weight_map": {"lm_head.weight": "../model.safetensors"}}, ValueError, "file safetensors di questa cartella, ho trovato '../model.safetensors'"),
+    ({"weight_map": {"lm_head.weight": "/tmp/model.safetensors"}}, ValueError, "ho trovato '/tmp/model.safetensors'"),
+    ({"weight_map": {"lm_head.weight": "pytorch_model.bin"}}, ValueError, "ho trovato 'pytorch_model.bin'"),
+    ({"weight_map": {"lm_head.weight": 3}}, ValueError, "ho trovato '3'"),
+    ({"weight_map": {"lm_head.weight": "altro.safetensors"}}, FileNotFoundError, "Manca il file di pesi .*altro.safetensors"),
+    ({"weight_map": {}}, ValueError, "weight_map il file di ogni tensore, ho trovato {}"),
+    ({"weight_map": ["a"]}, ValueError, r"ho trovato \['a'\]"),
+])
+def test_a_broken_index(shards, values, error, message):
+    change(shards, "model.safetensors.index.json", **values)
+    with pytest.raises(error, match=message):
+        Llama.from_pretrained(shards)
+
+
+def test_an_index_and_its_files(shards):
+    index = shards / "model.safetensors.index.json"
+    where = json.loads(index.read_text())["weight_map"]
+    file = where["model.layers.1.mlp.up_proj.weight"]
+    gone = {name for name, place in where.items() if place == file}
+    change(shards, index.name, weight_map={name: place for name, place in where.items() if place != file})
+    with pytest.raises(ValueError, match=f"{len(gone)} tensori mancano: {min(gone)}"):
+        Llama.from_pretrained(shards)
+    change(shards, index.name, weight_map=where | {"model.layers.7.mlp.up_proj.weight": file})                      # nell'indice c'è, nel file no
+    with pytest.raises(ValueError, match="non contiene model.layers.7.mlp.up_proj.weight, che l'indice gli attribuisce"):
+        Llama.from_pretrained(shards)
+    index.write_text("{")
+    with pytest.raises(ValueError, match="index.json non si legge"):
+        Llama.from_pretrained(shards)
+    index.unlink()
+    with pytest.raises(FileNotFoundError, match="Manca il file di pesi .*model.safetensors"):
+        Llama.from_pretrained(shards)
+
+
+@pytest.mark.parametrize("dtype, name", [(torch.int8, "I8"), (torch.float8_e4m3fn, "F8_E4M3"), (torch.int64, "I64")])
+def test_numbers_that_are_not_weights(copy, dtype, name):
+    rewrite(copy, lambda tensors: tensors | {"model.norm.weight": tensors["model.norm.weight"].to(dtype)})
+    with pytest.raises(ValueError, match=f"model.norm.weight: mi aspettavo numeri di tipo F64, F32, F16, BF16, ho trovato {name}"):
+        Llama.from_pretrained(copy, dtype=torch.float32)
+
+
+@torch.no_grad()
+def test_weights_of_different_kinds(published, copy):
+    rewrite(copy, lambda tensors: tensors | {"model.norm.weight": tensors["model.norm.weight"].double()})
+    with pytest.raises(ValueError, match="tipi diversi, torch.float32 e torch.float64: scegline uno con dtype"):
+        Llama.from_pretrained(copy)
+    tokens = torch.randint(0, 130, (1, 20))
+    torch.testing.assert_close(Llama.from_pretrained(copy, dtype=torch.float32)(tokens), published["mqa"][0](tokens).logits, rtol=1e-4, atol=1e-4)
+    for wrong in (torch.int8, "float32"):
+        with pytest.raises(ValueError, match="dtype: mi aspettavo torch.float64, .* ho trovato"):
+            Llama.from_pretrained(copy, dtype=wrong)
+
+
+def test_extra_tensors_and_those_that_do_not_matter(copy):
+    rewrite(copy, lambda tensors: tensors | {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)})         # lo salvavano le vecchie versioni
+    Llama.from_pretrained(copy)
+    rewrite(copy, lambda tensors: tensors | {"model.layers.0.self_attn.q_proj.bias": torch.ones(64)})
+    with pytest.raises(ValueError, match="1 tensori sono di troppo: model.layers.0.self_attn.q_proj.bias"):
+        Llama.from_pretrained(copy)
+
+
+def test_tied_weights_are_one(published):
+    model = Llama.from_pretrained(published["tied"][1])
+    assert model.output.weight is model.embedding.weight and not model.training and not any(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="la mappa della memoria si legge in /proc, che c'è solo su Linux")
+def test_weights_stay_on_the_disk_unless_they_change_kind(copy):
+    """Gli stessi byte del file, non una copia; e chi cambia tipo non tiene il file in memoria."""
+    def mapped():
+        return str(copy / "model.safetensors") in Path("/proc/self/maps").read_text()
+    rewrite(copy, lambda tensors: {name: t.bfloat16() for name, t in tensors.items()})
+    model = Llama.from_pretrained(copy)
+    assert mapped()
+    del model
+    gc.collect()
+    model = Llama.from_pretrained(copy, dtype=torch.float32)
+    assert not mapped() and {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_a_name_of_the_hub_is_downloaded(published, monkeypatch, tmp_path):
+    calls = []
+
+    def snapshot_download(name, *, allow_patterns):
+        calls.append((name, allow_patterns))
+        if name == "nessuno/nulla":
+            raise OSError("404")
+        return str(published["mqa"][1])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    assert Llama.from_pretrained("meta-llama/Llama-3.1-8B").config.n_kv_heads == 1
+    (name, patterns), = calls
+    assert name == "meta-llama/Llama-3.1-8B" and not any(fnmatch("original/consolidated.00.pth", p) or fnmatch("pytorch_model.bin", p) for p in patterns)
+    for file in ("config.json", "generation_config.json", "tokenizer.json", "model.safetensors", "model-00001-of-00004.safetensors", "model.safetensors.index.json"):
+        assert any(fnmatch(file, p) for p in patterns)
+    with pytest.raises(FileNotFoundError, match="Non c'è la cartella nessuno/nulla, e da Hugging Face non si scarica: 404"):
+        Llama.from_pretrained("nessuno/nulla")
+    for path in ("nulla", "/nessuno/nulla", "./nessuno/nulla", "a/b/c", tmp_path / "nulla"):
+        with pytest.raises(FileNotFoundError, match=f"^Non c'è la cartella {re.escape(str(path)).removeprefix('./')}$|^Non c'è la cartella {re.escape(str(path))}$"):
+            Llama.from_pretrained(path)
+    assert len(calls) == 2
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)              # come se non fosse installato
+    with pytest.raises(FileNotFoundError, match="per scaricarlo serve un pacchetto: pip install huggingface_hub"):
+        Llama.from_pretrained("meta-llama/Llama-3.1-8B")
 
 
 def test_damaged_folders(copy):
@@ -108,15 +289,13 @@ def test_damaged_folders(copy):
     file.write_bytes(data[:-100])
     with pytest.raises(ValueError, match="model.safetensors non si legge, forse è incompleto"):
         Llama.from_pretrained(copy)
-    tensors = {}
     file.write_bytes(data)
-    tensors = load_file(file)
-    save_file({name: t for name, t in tensors.items() if "layers.1.mlp.up" not in name}, file)
+    rewrite(copy, lambda tensors: {name: t for name, t in tensors.items() if "layers.1.mlp.up" not in name})
     with pytest.raises(ValueError, match="1 tensori mancano: model.layers.1.mlp.up_proj.weight"):
         Llama.from_pretrained(copy)
     file.unlink()
     (copy / "pytorch_model.bin").write_bytes(b"")                         # un pickle non si apre mai
-    with pytest.raises(FileNotFoundError, match="Manca il file di pesi .*model.safetensors"):
+    with pytest.raises(FileNotFoundError, match="Manca il file di pesi .*model.safetensors: i .bin e i .pth sono pickle"):
         Llama.from_pretrained(copy)
     (copy / "config.json").unlink()
     with pytest.raises(FileNotFoundError, match="Manca .*config.json"):
@@ -124,8 +303,7 @@ def test_damaged_folders(copy):
 
 
 def test_bfloat16_is_kept(copy):
-    file = copy / "model.safetensors"
-    save_file({name: t.bfloat16() for name, t in load_file(file).items()}, file)
+    rewrite(copy, lambda tensors: {name: t.bfloat16() for name, t in tensors.items()})
     model, tokens = Llama.from_pretrained(copy), torch.randint(0, 130, (1, 20))
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
     assert model(tokens).dtype == torch.bfloat16

@@ -55,7 +55,8 @@ class Llama(nn.Module):
         super().__init__()
         self.config = config
         rope = Rope(config.head_dim, theta=config.rope_theta, scaling=config.rope_scaling)
-        self.embedding = nn.Embedding(config.vocabulary, config.d_model)
+        small = torch.empty(config.vocabulary, config.d_model).uniform_(-0.03, 0.03)       # all'inizio nessun logit prevale
+        self.embedding = nn.Embedding.from_pretrained(small, freeze=False)
         self.blocks = nn.ModuleList(Block(config, rope) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, config.norm_eps)
         self.output = nn.Linear(config.d_model, config.vocabulary, bias=False)
