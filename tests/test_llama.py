@@ -111,6 +111,7 @@ def rewrite(folder, change, file="model.safetensors"):
     ({"model_type": None}, "model_type = None"),
     ({"hidden_act": "gelu"}, "hidden_act = 'gelu'"),
     ({"attention_bias": True}, "attention_bias = True"),
+    ({"rope_interleaved": True}, "rope_interleaved = True"),
     ({"mlp_bias": True}, "mlp_bias = True, e qui si legge solo False"),
     ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantization_config = {'quant_method': 'gptq'"),
     ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0}}, "rope_type = 'yarn', e qui si legge solo 'default' o 'llama3'"),

@@ -86,7 +86,8 @@ def names(config):
 def read_config(folder):
     """La `LlamaConfig` di un `config.json`; ValueError se descrive un modello che qui non c'è."""
     raw = _json(Path(folder) / "config.json")
-    for name, good in {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "partial_rotary_factor": 1.0, "quantization_config": None}.items():
+    for name, good in {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "partial_rotary_factor": 1.0, "rope_interleaved": False,
+                       "quantization_config": None}.items():
         found = raw.get(name, None if name in ("model_type", "hidden_act") else good)        # queste due voci devono esserci
         if found != good:
             raise ValueError(f"config.json: {name} = {found!r}, e qui si legge solo {good!r}")
