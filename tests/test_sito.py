@@ -102,13 +102,13 @@ def test_ogni_pagina_e_in_italiano_e_ha_un_titolo_solo():
 
 
 def parole_di(nome: str) -> list[str]:
-    """Ogni testo che la pagina mostra o fa leggere, esclusi codice, formule e uscite dei notebook."""
+    """Ogni testo che la pagina mostra o fa leggere, esclusi codice, firme, formule e uscite dei notebook."""
     pagina = leggi(nome)
     testi = [str(elemento[attributo]) for attributo in ATTRIBUTI_LETTI
              for elemento in pagina.find_all(attrs={attributo: True})]
     for pezzo in pagina.find_all(string=True):
         muto = isinstance(pezzo, Comment) or pezzo.find_parent(["script", "style", "pre", "code", "kbd"])
-        if not muto and not pezzo.find_parent(class_=["formula", "cell_output"]):
+        if not muto and not pezzo.find_parent(class_=["formula", "cell_output", "sig"]):
             testi.append(str(pezzo))
     return [" ".join(testo.split()) for testo in testi if testo.strip()]
 
