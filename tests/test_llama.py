@@ -2,8 +2,10 @@
 
 import gc
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,6 +18,8 @@ from safetensors.torch import load_file, save_file
 from attnkit.config import LLAMA_3_1_8B, LlamaConfig, RopeScaling
 from attnkit.costs import parameters
 from attnkit.llama import Llama, read_config
+from attnkit.llama import __main__ as command
+from attnkit.llama.generazione import choose
 
 SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 KINDS = {
@@ -384,16 +388,145 @@ def test_stop_and_stream(small):
         assert row[:n + 1] == expected[:n + 1] and set(row[n + 1:]) <= {end}
 
 
+def test_without_a_stop_every_row_goes_on(small):
+    tokens = torch.randint(0, 50, (3, 4))
+    free = small.generate(tokens, max_new_tokens=6)
+    assert torch.equal(small.generate(tokens, max_new_tokens=6, stop=[49 if 49 not in free else 50]), free)
+    assert small.generate(tokens[0], max_new_tokens=6, stop=[int(free[0, 0])]).tolist() == [int(free[0, 0])]            # si ferma al primo
+    assert torch.equal(small.generate(tokens.int(), max_new_tokens=6), free)
+
+
+def test_choosing_by_hand():
+    """Quattro probabilità, due uguali sul bordo: di quelle se ne tiene una sola, sempre la prima."""
+    logits = torch.tensor([0.1, 0.3, 0.3, 0.2, 0.1]).log().repeat(3000, 1)
+    generator = torch.Generator().manual_seed(0)
+
+    def chosen(**options):
+        return set(choose(logits, **{"temperature": 1.0, "generator": generator} | options).tolist())
+
+    assert chosen(top_p=0.25) == {1} and chosen(top_p=0.55) == {1, 2} and chosen(top_p=0.75) == {1, 2, 3} and chosen(top_p=1.0) == {0, 1, 2, 3, 4}
+    assert chosen(top_p=1.0, temperature=1e-20) == {1, 2}                  # quasi zero: solo i più probabili, e nessun NaN
+    assert chosen(top_p=1.0, temperature=1e20) == {0, 1, 2, 3, 4}
+    assert chosen(top_p=0.5, temperature=0) == {1}
+    rows = torch.tensor([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])                # ogni riga la sua
+    assert choose(rows.bfloat16(), 1.0, 0.9).tolist() == [0, 2]
+
+
+def test_long_prompts_show_a_bar(small, capsys):
+    tokens = torch.randint(0, 50, (1100,))
+    small.generate(tokens, max_new_tokens=1)
+    assert capsys.readouterr().err == ""
+    small.generate(tokens[:500], max_new_tokens=1, progress=True)          # un pezzo solo: niente barra
+    assert capsys.readouterr().err == ""
+    small.generate(tokens, max_new_tokens=1, progress=True)
+    captured = capsys.readouterr()
+    assert "domanda" in captured.err and "3" in captured.err and captured.out == ""
+
+
+def test_what_was_written_can_be_trained_on(small):
+    """I token nuovi sono tensori qualsiasi, e nulla di ciò che serve ai gradienti resta congelato."""
+    tokens = small.generate(torch.randint(0, 50, (2, 5)), max_new_tokens=4)
+    assert not tokens.is_inference()
+    small(tokens).sum().backward()
+    small.zero_grad()
+
+
 @pytest.mark.parametrize("wrong, message", [
     (lambda m: m(torch.zeros(1, 3)), "interi torch di shape .* ho trovato torch.float32"),
+    (lambda m: m([[1, 2]]), "interi torch di shape .* ho trovato list"),
+    (lambda m: m(torch.zeros(1, 0, dtype=torch.long)), r"ho trovato torch.int64, shape \(1, 0\)"),
     (lambda m: m(torch.tensor([[0, 50]])), "da 0 a 49, ho trovato 50"),
+    (lambda m: m(torch.tensor([[0, -1]])), "da 0 a 49, ho trovato -1"),
+    (lambda m: m(torch.zeros(1, 2, dtype=torch.long, device="meta")), "stesso device: ho trovato meta e cpu"),
     (lambda m: m(torch.zeros(1, 1201, dtype=torch.long)), "al più 1200 token, ne ho trovati 1201"),
     (lambda m: m(torch.zeros(1, 2, dtype=torch.long), m.new_caches()[:1]), "una cache per layer, 2, ne ho trovate 1"),
+    (lambda m: m.generate([1, 2], max_new_tokens=2), r"shape \(T,\) o \(B, T\), ho trovato list"),
+    (lambda m: m.generate(torch.zeros(3), max_new_tokens=2), "interi torch .* ho trovato torch.float32"),
+    (lambda m: m.generate(torch.zeros(0, dtype=torch.long), max_new_tokens=2), r"shape \(1, 0\)"),
+    (lambda m: m.generate(torch.zeros(1, 1, 1, dtype=torch.long), max_new_tokens=2), r"ho trovato torch.Size\(\[1, 1, 1\]\)"),
     (lambda m: m.generate(torch.zeros(1199, dtype=torch.long), max_new_tokens=2), "1199 e 2 nuovi sono troppi"),
-    (lambda m: m.generate(torch.zeros(3, dtype=torch.long), max_new_tokens=2, temperature=-1), "temperature: .* ho trovato -1"),
-    (lambda m: m.generate(torch.zeros(3, dtype=torch.long), max_new_tokens=2, top_p=0), "top_p: .* ho trovato 0"),
-    (lambda m: m.generate(torch.zeros(3, dtype=torch.long), max_new_tokens=0), "max_new_tokens: .* ho trovato 0"),
+    *((lambda m, o=options: m.generate(torch.zeros(3, dtype=torch.long), **{"max_new_tokens": 2} | o), f"{name}: .* ho trovato {found}") for options, name, found in (
+        ({"temperature": -1}, "temperature", "-1"), ({"temperature": float("nan")}, "temperature", "nan"), ({"temperature": "caldo"}, "temperature", "'caldo'"),
+        ({"top_p": 0}, "top_p", "0"), ({"top_p": 1.1}, "top_p", "1.1"), ({"max_new_tokens": 0}, "max_new_tokens", "0"), ({"max_new_tokens": 1.5}, "max_new_tokens", "1.5"),
+        ({"seed": -1}, "seed", "-1"), ({"seed": "x"}, "seed", "'x'"), ({"stop": ["x"]}, "stop", "'x'"))),
 ])
 def test_bad_input(small, wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong(small)
+
+
+# La riga di comando -----------------------------------------------------------------------------------
+
+TEXT = "la gatta insegue il topo perché è affamata"
+
+
+@pytest.fixture
+def with_words(copy):
+    """Una cartella con il suo tokenizer: poche parole italiane, e byte per le lettere accentate."""
+    tokenizers = pytest.importorskip("tokenizers", reason="serve tokenizers: è fra le dipendenze delle prove")
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer, tokenizer.decoder = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False), tokenizers.decoders.ByteLevel()
+    tokenizer.train_from_iterator([TEXT], tokenizers.trainers.BpeTrainer(vocab_size=130, show_progress=False))
+    tokenizer.save(str(copy / "tokenizer.json"))
+    change(copy, "generation_config.json", eos_token_id=None)
+    change(copy, eos_token_id=None)
+    return copy, tokenizer
+
+
+def test_the_command_writes_what_generate_writes(with_words, capsys):
+    folder, tokenizer = with_words
+    asked = tokenizer.encode(TEXT).ids
+    for options in ({}, {"temperature": 2.0, "top_p": 0.9, "seed": 3}):
+        new = Llama.from_pretrained(folder).generate(torch.tensor(asked), max_new_tokens=12, **options).tolist()
+        command.main([str(folder), TEXT, "--token", "12", *(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value)))])
+        expected = TEXT + tokenizer.decode(asked + new)[len(tokenizer.decode(asked)):]
+        assert capsys.readouterr().out.rstrip("\ufffd\n") == expected.rstrip("\ufffd\n")
+
+
+def test_the_command_stops_where_the_model_says(with_words, capsys):
+    folder, tokenizer = with_words
+    asked = torch.tensor(tokenizer.encode(TEXT).ids)
+    new = Llama.from_pretrained(folder).generate(asked, max_new_tokens=12).tolist()
+    change(folder, eos_token_id=new[0])
+    command.main([str(folder), TEXT, "--token", "12"])
+    short = capsys.readouterr().out
+    assert len(short) <= len(TEXT + tokenizer.decode(new[:1])) + 1
+
+
+def test_letters_written_in_pieces(capsys):
+    """Una lettera di due byte arriva in due token: si scrive quando è intera."""
+    class Bytes:
+        def encode(self, text):
+            return SimpleNamespace(ids=list(text.encode()))
+
+        def decode(self, ids):
+            return bytes(ids).decode(errors="replace")
+
+    def generate(tokens, *, stream, **options):
+        for byte in "è già".encode():
+            stream(torch.tensor([byte]))
+            shown.append(capsys.readouterr().out)
+
+    shown = []
+    model = SimpleNamespace(generate=generate, config=SimpleNamespace(stop=()))
+    command.write(model, Bytes(), SimpleNamespace(domanda="perché ", token=9, temperature=0.0, top_p=1.0, seed=None))
+    assert shown == ["perché ", "è", " ", "g", "i", "", "à"]
+
+
+def test_the_command_says_what_is_missing(copy, monkeypatch, capsys):
+    pytest.importorskip("tokenizers", reason="serve tokenizers: è fra le dipendenze delle prove")
+    for folder, message in ((copy / "nulla", "Non c'è la cartella"), (copy, "Manca .*tokenizer.json: senza")):
+        with pytest.raises(SystemExit, match=f"python -m attnkit.llama: {message}"):
+            command.main([str(folder), "ciao"])
+    (copy / "tokenizer.json").write_text("{")
+    with pytest.raises(SystemExit, match="tokenizer.json non si legge"):
+        command.main([str(copy), "ciao"])
+
+
+def test_the_command_without_tokenizers_says_so_in_one_line(tmp_path):
+    (tmp_path / "tokenizers.py").write_text("raise ImportError")          # come se non fosse installato
+    path = os.pathsep.join([str(tmp_path), str(Path(command.__file__).parents[2])])
+    done = subprocess.run([sys.executable, "-m", "attnkit.llama", str(tmp_path), "ciao"], capture_output=True, text=True, encoding="utf-8",
+                          env=os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.splitlines() == ["Serve il pacchetto tokenizers, per passare dal testo ai token: pip install tokenizers"]

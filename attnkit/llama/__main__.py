@@ -5,17 +5,17 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import torch
 
 from attnkit.llama import Llama
+from attnkit.llama.pesi import find
 
 
 def main(arguments=None):
     """La riga di comando."""
     parser = argparse.ArgumentParser(prog="python -m attnkit.llama", description="Continua un testo con un modello della famiglia Llama.")
-    parser.add_argument("cartella", type=Path, help="config.json, safetensors e tokenizer.json")
+    parser.add_argument("cartella", help="config.json, safetensors e tokenizer.json; o un nome di Hugging Face, come autore/modello")
     parser.add_argument("domanda", help="il testo da continuare")
     parser.add_argument("--token", type=int, default=100, help="quanti token scrivere, al più (%(default)s)")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 = sempre il più probabile (%(default)s)")
@@ -27,14 +27,21 @@ def main(arguments=None):
     except ImportError:
         sys.exit("Serve il pacchetto tokenizers, per passare dal testo ai token: pip install tokenizers")
     try:
-        model = Llama.from_pretrained(options.cartella)
-        path = options.cartella / "tokenizer.json"
-        if not path.exists():
-            raise FileNotFoundError(f"Manca {path}: senza, il testo non si divide in token")
-        tokenizer = Tokenizer.from_file(str(path))
-        write(model, tokenizer, options)
+        folder = find(options.cartella)
+        tokenizer = read_tokenizer(Tokenizer, folder / "tokenizer.json")
+        write(Llama.from_pretrained(folder), tokenizer, options)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"{parser.prog}: {error}")
+
+
+def read_tokenizer(Tokenizer, path):
+    """Ciò che divide il testo in token, e da lì torna al testo."""
+    if not path.exists():
+        raise FileNotFoundError(f"Manca {path}: senza, il testo non si divide in token")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:                                 # tokenizers solleva Exception, e basta
+        raise ValueError(f"{path} non si legge: {error}") from error
 
 
 def write(model, tokenizer, options):

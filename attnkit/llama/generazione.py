@@ -1,16 +1,13 @@
 """Scrivere: un token alla volta, il più probabile o uno a caso fra i probabili."""
 
-import math
-
 import torch
 from tqdm import tqdm
 
-from attnkit.shapes import positive_int
+from attnkit.shapes import natural_int, positive_int, positive_number
 
 PREFILL = 512                 # token letti per volta da una domanda lunga
 
 
-@torch.inference_mode()
 def generate(model, tokens, *, max_new_tokens, temperature=0.0, top_p=1.0, seed=None, stop=(), stream=None, progress=False):
     """Continua una sequenza.
 
@@ -35,32 +32,33 @@ def generate(model, tokens, *, max_new_tokens, temperature=0.0, top_p=1.0, seed=
         Holtzman et al. 2019, arXiv 1904.09751, §3.1, per top-p. Si costruisce nel capitolo 10.
     """
     positive_int("max_new_tokens", max_new_tokens)
-    if not (isinstance(temperature, (int, float)) and 0 <= temperature < math.inf):
-        raise ValueError(f"temperature: mi aspettavo un numero non negativo, ho trovato {temperature!r}")
-    if not (isinstance(top_p, (int, float)) and 0 < top_p <= 1):
-        raise ValueError(f"top_p: mi aspettavo un numero maggiore di 0 e non oltre 1, ho trovato {top_p!r}")
+    if temperature != 0:
+        positive_number("temperature", temperature)
+    if positive_number("top_p", top_p) > 1:
+        raise ValueError(f"top_p: mi aspettavo una probabilità, ho trovato {top_p!r}")
     if not isinstance(tokens, torch.Tensor) or tokens.dim() not in (1, 2):
         raise ValueError(f"tokens: mi aspettavo interi torch di shape (T,) o (B, T), ho trovato {getattr(tokens, 'shape', type(tokens).__name__)}")
     many = tokens if tokens.dim() == 2 else tokens[None]
     if many.shape[1] + max_new_tokens > model.config.context:
         raise ValueError(f"Il modello legge al più {model.config.context} token: {many.shape[1]} e {max_new_tokens} nuovi sono troppi")
-    generator = None if seed is None else torch.Generator(many.device).manual_seed(seed)
-    ends = torch.as_tensor(list(stop), device=many.device, dtype=many.dtype)
-    caches = model.new_caches(many.shape[1] + max_new_tokens)
-    logits = _read(model, many, caches, progress)
+    generator = None if seed is None else torch.Generator(many.device).manual_seed(natural_int("seed", seed))
+    ends = torch.tensor([natural_int("stop", token) for token in stop], device=many.device, dtype=torch.int64)
     new, done = [], torch.zeros(len(many), dtype=torch.bool, device=many.device)
-    while True:
-        token = choose(logits, temperature, top_p, generator)              # (B,)
-        if new:
-            token = torch.where(done, new[-1], token)                      # chi ha finito ripete l'ultimo
-        new.append(token)
-        if stream:
-            stream(token)
-        done |= torch.isin(token, ends)
-        if len(new) == max_new_tokens or done.all():
-            break
-        logits = model(token[:, None], caches)[:, -1]
-    written = torch.stack(new, dim=1)                                      # (B, T nuovi)
+    with torch.inference_mode():
+        caches = model.new_caches(many.shape[1] + max_new_tokens)
+        logits = _read(model, many, caches, progress)
+        while True:
+            token = choose(logits, temperature, top_p, generator)          # (B,)
+            if new:
+                token = torch.where(done, new[-1], token)                  # chi ha finito ripete l'ultimo
+            new.append(token)
+            if stream is not None:
+                stream(token)
+            done |= torch.isin(token, ends)
+            if len(new) == max_new_tokens or done.all():
+                break
+            logits = model(token[:, None], caches)[:, -1]
+    written = torch.stack(new, dim=1)                                      # (B, T nuovi): qui fuori, perché chi addestra possa usarli
     return written if tokens.dim() == 2 else written[0]
 
 
@@ -68,11 +66,12 @@ def choose(logits, temperature, top_p, generator=None):
     """Un token per riga, dai logit (B, vocabolario): shape (B,)."""
     if temperature == 0:
         return logits.argmax(-1)
-    probabilities = (logits.float() / temperature).softmax(-1)
+    above = (logits - logits.max(-1, keepdim=True).values).float()        # tutti ≤ 0: nessuna temperatura li manda a infinito
+    probabilities = (above / temperature).softmax(-1)
     if top_p < 1:
-        ordered, places = probabilities.sort(-1, descending=True)
+        ordered, places = probabilities.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(-1) - ordered                              # la probabilità di chi viene prima
-        probabilities = torch.zeros_like(probabilities).scatter(-1, places, ordered.masked_fill(before >= top_p, 0.0))
+        probabilities = probabilities.scatter(-1, places, ordered.masked_fill(before >= top_p, 0.0))
     return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
 
 

@@ -91,6 +91,8 @@ class Llama(nn.Module):
         if not isinstance(tokens, torch.Tensor) or tokens.dim() != 2 or tokens.dtype not in (torch.int32, torch.int64) or 0 in tokens.shape:
             found = f"{tokens.dtype}, shape {tuple(tokens.shape)}" if isinstance(tokens, torch.Tensor) else type(tokens).__name__
             raise ValueError(f"tokens: mi aspettavo interi torch di shape (B, T), ho trovato {found}")
+        if tokens.device != self.embedding.weight.device:
+            raise ValueError(f"tokens e il modello devono stare sullo stesso device: ho trovato {tokens.device} e {self.embedding.weight.device}")
         low, high = (int(t) for t in tokens.aminmax())
         if low < 0 or high >= self.config.vocabulary:
             raise ValueError(f"tokens: mi aspettavo numeri da 0 a {self.config.vocabulary - 1}, ho trovato {low if low < 0 else high}")
