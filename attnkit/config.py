@@ -159,8 +159,8 @@ class ModelConfig:
 
     Args:
         source: da dove vengono le misure.
-        n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, vocabulary, tied: come in `LlamaConfig`. Con `mla`, `n_kv_heads` e
-            `head_dim` non servono: None.
+        n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, vocabulary, tied: come in `LlamaConfig`. None dove non servono:
+            `n_kv_heads` e `head_dim` con `mla`, `d_ff` se ogni layer ha gli esperti.
         context: quanti token legge; None = non detto.
         window: quante key vede un layer locale; None = non ce ne sono.
         cycle: l'ordine dei layer, che si ripete: "L" locale, "G" globale.
@@ -172,7 +172,8 @@ class ModelConfig:
         experts: gli `Experts`, o None.
 
     Raises:
-        ValueError: se una misura non è un intero positivo, le head non si dividono, o `cycle` non è fatto di L e G.
+        ValueError: se una misura non è un intero positivo, le head non si dividono, o `cycle`, `qk_norm`, `mla` ed `experts` non
+            sono ciò che si dice qui.
 
     Si usa nel capitolo 11.
     """
@@ -199,6 +200,11 @@ class ModelConfig:
     experts: Experts | None = None
 
     def __post_init__(self):
+        for name, kind in (("mla", MLA), ("experts", Experts)):
+            if not isinstance(getattr(self, name), kind | None):
+                raise ValueError(f"{name}: mi aspettavo {kind.__name__} o None, ho trovato {getattr(self, name)!r}")
+        if self.qk_norm not in (None, "head", "all"):
+            raise ValueError(f"qk_norm: mi aspettavo None, 'head' o 'all', ho trovato {self.qk_norm!r}")
         needed = ["n_layers", "d_model", "n_heads", "vocabulary", "norms"]
         needed += [] if self.mla else ["n_kv_heads", "head_dim"]
         needed += ["d_ff"] if self.experts is None or self.experts.dense_layers else []

@@ -30,11 +30,8 @@ def parameters(config, *, active=False):
         7 e 10.
     """
     config = _model(config)
-    D, L, V = config.d_model, config.n_layers, config.vocabulary
-    dense = L if config.experts is None else config.experts.dense_layers
-    layers = L * (_attention(config) + config.norms * D) + dense * _feed_forward(config, config.d_ff) + (L - dense) * _experts(config, active)
-    embeddings = V * D * (1 if config.tied or active else 2)
-    return layers + embeddings + D
+    inputs = 0 if config.tied or active else config.vocabulary * config.d_model
+    return _matrices(config, active) + _vectors(config, active) + inputs
 
 
 def forward_flops(config, tokens, *, batch=1):
@@ -60,7 +57,7 @@ def forward_flops(config, tokens, *, batch=1):
     width = mla.nope_dim + mla.rope_dim + mla.v_dim if mla else 2 * config.head_dim
     local = config.local_layers
     pairs = (config.n_layers - local) * _pairs(T, T) + local * _pairs(T, min(T, config.window or T))
-    return batch * (2 * T * _in_products(config) + 2 * config.n_heads * width * pairs)
+    return batch * (2 * T * _matrices(config, active=True) + 2 * config.n_heads * width * pairs)
 
 
 def training_flops(config, tokens, *, batch=1):
@@ -110,42 +107,49 @@ def _model(config):
     return ModelConfig("", config.n_layers, config.d_model, config.n_heads, config.n_kv_heads, config.head_dim, config.d_ff, config.vocabulary, config.tied)
 
 
-def _attention(config):
-    """I parametri dell'attenzione di un layer."""
-    D, H, mla = config.d_model, config.n_heads, config.mla
-    if mla:
-        q = D * mla.q_rank + mla.q_rank + mla.q_rank * H * (mla.nope_dim + mla.rope_dim)           # la norma sta in mezzo
-        kv = D * (mla.kv_rank + mla.rope_dim) + mla.kv_rank + mla.kv_rank * H * (mla.nope_dim + mla.v_dim)
-        return q + kv + H * mla.v_dim * D
-    q, kv = H * config.head_dim, config.n_kv_heads * config.head_dim
-    norms = {None: 0, "head": 2 * config.head_dim, "all": q + kv}[config.qk_norm]
-    return 2 * D * q + 2 * D * kv + config.qkv_bias * (q + 2 * kv) + config.output_bias * D + norms + config.sinks * H
+def _matrices(config, active):
+    """I numeri delle matrici per cui si moltiplica un vettore; con `active`, solo quelle per cui si moltiplica ogni token.
 
-
-def _feed_forward(config, d_ff):
-    """I parametri di una feed-forward a tre matrici."""
-    return 0 if d_ff is None else 3 * config.d_model * d_ff + config.ffn_bias * (2 * d_ff + config.d_model)
-
-
-def _experts(config, active):
-    """I parametri degli esperti di un layer, e di chi li sceglie."""
-    e = config.experts
-    if e is None:
-        return 0
-    router = e.total * (config.d_model + e.router_bias)
-    return router + ((e.active if active else e.total) + e.shared) * _feed_forward(config, e.d_ff)
-
-
-def _in_products(config):
-    """I numeri delle matrici per cui si moltiplica un token: né norme, né bias, né embedding d'ingresso."""
+    Gli embedding d'ingresso non ci sono: si leggono, non si moltiplicano.
+    """
     D, H, L, mla, e = config.d_model, config.n_heads, config.n_layers, config.mla, config.experts
     if mla:
-        attention = D * (mla.q_rank + mla.kv_rank + mla.rope_dim) + H * (mla.q_rank * (mla.nope_dim + mla.rope_dim) + mla.kv_rank * (mla.nope_dim + mla.v_dim) + mla.v_dim * D)
+        q = D * mla.q_rank + mla.q_rank * H * (mla.nope_dim + mla.rope_dim)                        # compressa, poi una per head
+        kv = D * (mla.kv_rank + mla.rope_dim) + mla.kv_rank * H * (mla.nope_dim + mla.v_dim)
+        attention = q + kv + H * mla.v_dim * D
     else:
-        attention = 2 * D * (H + config.n_kv_heads) * config.head_dim
-    dense = L if e is None else e.dense_layers
-    sparse = 0 if e is None else D * e.total + 3 * D * e.d_ff * (e.active + e.shared)
-    return L * attention + dense * 3 * D * (config.d_ff or 0) + (L - dense) * sparse + config.vocabulary * D
+        attention = 2 * D * (H + config.n_kv_heads) * config.head_dim      # Wq e Wo, Wk e Wv
+    dense = _dense_layers(config)
+    feed_forward = dense * 3 * D * (config.d_ff or 0)
+    if e:
+        feed_forward += (L - dense) * (D * e.total + _experts(e, active) * 3 * D * e.d_ff)         # chi sceglie, e gli esperti
+    return L * attention + feed_forward + config.vocabulary * D
+
+
+def _vectors(config, active):
+    """Gli altri parametri: norme, bias, e i numeri in più nella softmax."""
+    D, H, L, mla, e = config.d_model, config.n_heads, config.n_layers, config.mla, config.experts
+    if mla:
+        attention = mla.q_rank + mla.kv_rank                               # una norma su ciò che è compresso
+    else:
+        q, kv = H * config.head_dim, config.n_kv_heads * config.head_dim
+        attention = {None: 0, "head": 2 * config.head_dim, "all": q + kv}[config.qk_norm] + config.qkv_bias * (q + 2 * kv)
+    attention += config.output_bias * D + config.sinks * H
+    dense = _dense_layers(config)
+    feed_forward = dense * config.ffn_bias * (2 * (config.d_ff or 0) + D)
+    if e:
+        feed_forward += (L - dense) * (e.router_bias * e.total + _experts(e, active) * config.ffn_bias * (2 * e.d_ff + D))
+    return L * (attention + config.norms * D) + feed_forward + D           # l'ultimo D è la norma finale
+
+
+def _dense_layers(config):
+    """Quanti layer hanno una feed-forward sola."""
+    return config.experts.dense_layers if config.experts else config.n_layers
+
+
+def _experts(experts, active):
+    """Quanti esperti contare in un layer."""
+    return (experts.active if active else experts.total) + experts.shared
 
 
 def _pairs(T, window):
