@@ -585,8 +585,8 @@ def test_ogni_versione_e_fissata():
 def test_il_pacchetto_chiede_solo_limiti_inferiori():
     tomllib = pytest.importorskip("tomllib")
     progetto = tomllib.loads((RADICE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for richiesta in progetto["dependencies"]:
-        assert re.fullmatch(r"[a-z]+(>=[0-9.]+)?", richiesta), richiesta
+    for richiesta in progetto["dependencies"] + sum(progetto["optional-dependencies"].values(), []):
+        assert re.fullmatch(r"[a-z_]+(>=[0-9.]+)?", richiesta), richiesta
 
 
 def test_make_elenca_ogni_comando():
