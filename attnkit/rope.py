@@ -104,7 +104,8 @@ class Rope:
         if self._table is None or self._table[0].shape[0] < stop or self._table[0].dtype != wide or self._table[0].device != like.device:
             with torch.inference_mode(False):                              # chi la userà può volere i gradienti
                 self._table = self.angles(torch.arange(1 << (stop - 1).bit_length(), device="cpu"), like)    # la potenza di due che basta
-        return tuple(t[start:stop] for t in self._table)
+        cos, sin = self._table
+        return cos[start:stop], sin[start:stop]
 
     def __repr__(self):
         return f"Rope({self.head_dim}, theta={self.theta}, scaling={self.scaling}, layout={self.layout!r})"

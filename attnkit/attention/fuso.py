@@ -17,7 +17,7 @@ SMALL = 2 ** 21               # numeri in tutte le key: fin qui stanno nelle mem
 
 def fused(q, k, v, scale, **options):
     """Il kernel fuso. Se l'ultimo asse non è contiguo torna in silenzio alla via lenta: lo si copia prima."""
-    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
+    q, k, v = [t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v)]
     return F.scaled_dot_product_attention(q, k, v, scale=scale, enable_gqa=q.shape[1] != k.shape[1], **options)
 
 
@@ -60,12 +60,17 @@ def one_query(q, k, v, scale):
     """
     B, Hq, _, Dh = q.shape
     Hkv = k.shape[1]
-    adjacent = all(t.stride(0) == Hkv * t.stride(1) and t.stride(3) == 1 for t in (k, v))
-    if Hkv == 1 or k.numel() < SMALL or not adjacent or q.device.type != "cpu" or q.dtype not in (torch.float32, torch.float64):
+    if Hkv == 1 or k.numel() < SMALL or not _fast_here(q, k, v):
         return fused(q.reshape(B, Hkv, -1, Dh), k, v, scale).reshape(q.shape)          # i gruppi come altre query
     columns = (q * (Dh ** -0.5 if scale is None else scale)).reshape(B * Hkv, -1, Dh).transpose(1, 2)      # (B·Hkv, Dh, G)
     weights = (k.flatten(0, 1) @ columns).transpose(1, 2).softmax(-1)      # (B·Hkv, G, Tk)
     return (weights @ v.flatten(0, 1)).reshape(B, Hq, 1, Dh)
+
+
+def _fast_here(q, k, v):
+    """Se il prodotto K·q conviene e non copia nulla: sulla CPU, con le key di ogni head una accanto all'altra."""
+    adjacent = all(t.stride(0) == k.shape[1] * t.stride(1) and t.stride(3) == 1 for t in (k, v))
+    return adjacent and q.device.type == "cpu" and q.dtype in (torch.float32, torch.float64)
 
 
 def _fused_part(q, k, v, mask, causal, scale):

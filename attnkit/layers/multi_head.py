@@ -175,17 +175,14 @@ class MultiHeadAttention(nn.Module):
         if x.dim() != 3 or x.shape[-1] != self.d_model or 0 in x.shape:
             raise ValueError(f"x: mi aspettavo shape (B, T, {self.d_model}) senza assi vuoti, ho trovato {tuple(x.shape)}")
         same_kind("x e i parametri del layer", x, self.Wq.weight)
+        B, T, _ = x.shape
+        heads = (B, T, -1, self.head_dim)
+        v = self.Wv(x).view(heads).transpose(1, 2)
         if self.rope is None:
-            q, k, v = (self._heads(W(x)) for W in (self.Wq, self.Wk, self.Wv))
-            return q, k, v
-        v = self._heads(self.Wv(x))                                        # i value non si ruotano
-        both = self._heads(torch.cat([self.Wq(x), self.Wk(x)], dim=-1))    # query e key si ruotano insieme: (B, Hq + Hkv, T, Dh)
-        both = rotate(both, *self.rope.span(start, start + x.shape[1], x), self.rope.layout)
+            return self.Wq(x).view(heads).transpose(1, 2), self.Wk(x).view(heads).transpose(1, 2), v
+        both = torch.cat([self.Wq(x), self.Wk(x)], dim=-1)                 # query e key si ruotano insieme, i value no
+        both = rotate(both.view(heads).transpose(1, 2), *self.rope.span(start, start + T, x), self.rope.layout)
         return both[:, :self.n_heads], both[:, self.n_heads:], v
-
-    def _heads(self, t):
-        """Da (B, T, H·Dh) a (B, H, T, Dh)."""
-        return t.view(*t.shape[:2], -1, self.head_dim).transpose(1, 2)
 
     def _remember(self, cache, k, v):
         """Aggiunge key e value alla cache, e restituisce tutti quelli che le query possono vedere."""

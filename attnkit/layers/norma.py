@@ -1,7 +1,6 @@
 """RMSNorm: la norma dei modelli di oggi."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from attnkit.shapes import positive_int
@@ -20,14 +19,16 @@ class RMSNorm(nn.Module):
 
     def __init__(self, d, eps=1e-5):
         super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(positive_int("d", d)))
+        self.d, self.eps = positive_int("d", d), eps
+        self.weight = nn.Parameter(torch.ones(self.d))
 
     def forward(self, x):
         """x / √(media(x²) + eps) · weight, sull'ultimo asse: da (…, d) a (…, d)."""
-        if x.shape[-1:] != self.weight.shape:
-            raise ValueError(f"x: mi aspettavo l'ultimo asse largo {len(self.weight)}, ho trovato shape {tuple(x.shape)}")
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        if x.shape[-1:] != (self.d,):
+            raise ValueError(f"x: mi aspettavo l'ultimo asse largo {self.d}, ho trovato shape {tuple(x.shape)}")
+        if x.dtype.itemsize < 4:                               # in mezza precisione la media dei quadrati perderebbe cifre
+            return self(x.float()).to(x.dtype)
+        return x * ((x * x).mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight
 
     def extra_repr(self):
-        return f"{len(self.weight)}, eps={self.eps}"
+        return f"{self.d}, eps={self.eps}"
