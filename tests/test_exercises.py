@@ -396,15 +396,18 @@ def edge_cut(T, i, j):
     ("10.5", parameters_of_a_block),
     ("10.5", lambda D, H, K, h, F: float(D * (2 * h * (H + K) + 3 * F + 2))),
     ("10.5", lambda *sizes: torch.tensor(EXERCISES["10.5"].reference(*sizes))),
-    ("10.6", lambda: {"vocabolario": 128000 + 256, "FFN": 14336.0}),
-    ("10.6", lambda: {"ffn": "14.336", "Vocabolario": np.int64(128256)}),
+    ("10.6", lambda: {"layer": 32, "larghezza": 4096, "FFN": 14336.0, "query head": 32, "head di key": 8, "larghezza di una head": 128, "vocabolario": 128000 + 256}),
+    ("10.6", lambda: {"ffn": "14.336", "Vocabolario": np.int64(128256), "Layer": 32, "Larghezza": 4096, "Query head": 32, "head di key": 8.0, "larghezza di una head": 128}),
+    ("10.8", lambda M, L, H, h, T: sum([2 * M] + [2 * h * T + 2 * T * h for _ in range(L * H)])),
+    ("10.8", lambda M, L, H, h, T: float(2 * M + 4 * L * H * h * T)),
+    ("10.8", lambda M, L, H, h, T: np.int64(2) * M + L * 2 * (2 * H * T * h)),
     ("10.7", lambda N, L, K, h: 2 * N / (2 * 2 * L * K * h)),
     ("10.7", lambda N, L, K, h: torch.tensor(float(N), dtype=torch.float64) / np.prod([2, L, K, h])),
     ("10.7", lambda N, L, K, h: np.float32(N / 2 / L / K / h)),
-    ("10.8", lambda W, n: np.concatenate([np.concatenate([head[::2], head[1::2]]) for head in np.split(W, n)])),
-    ("10.8", lambda W, n: torch.from_numpy(W).view(n, W.shape[0] // n // 2, 2, W.shape[1]).transpose(1, 2).reshape(W.shape)),
-    ("10.8", lambda W, n: W[[h * len(W) // n + i for h in range(n) for start in (0, 1) for i in range(start, len(W) // n, 2)]].tolist()),
-    ("10.8", lambda W, n: np.float32(np.einsum("hpsd->hspd", W.reshape(n, -1, 2, W.shape[1])).reshape(-1, W.shape[1]))),
+    ("10.9", lambda W, n: np.concatenate([np.concatenate([head[::2], head[1::2]]) for head in np.split(W, n)])),
+    ("10.9", lambda W, n: torch.from_numpy(W).view(n, W.shape[0] // n // 2, 2, W.shape[1]).transpose(1, 2).reshape(W.shape)),
+    ("10.9", lambda W, n: W[[h * len(W) // n + i for h in range(n) for start in (0, 1) for i in range(start, len(W) // n, 2)]].tolist()),
+    ("10.9", lambda W, n: np.float32(np.einsum("hpsd->hspd", W.reshape(n, -1, 2, W.shape[1])).reshape(-1, W.shape[1]))),
     ("7.7", lambda W, H, G: torch.from_numpy(W).unflatten(1, (G, H // G, -1)).mean(2).flatten(1)),
     ("2.6", lambda parole, T, D, Dh: sum(np.prod(s) for s in [(parole, D), (T, D), (D,), (D,), (D, Dh), (D, Dh), (D, Dh), (Dh, D), (D, parole)])),
 ])
@@ -480,7 +483,7 @@ def test_a_wrong_layer_is_told_what_fails_first(wrong, says):
 
 
 @pytest.mark.parametrize("id, chapter, name", [("8.6", "08-sparse-attention", "pesi_male"), ("9.7", "09-ring-attention", "maschera_male"),
-                                               ("10.8", "10-llama-3-1", "converti_male")])
+                                               ("10.9", "10-llama-3-1", "converti_male")])
 def test_the_bug_to_find_is_recognised_as_the_chapter_shows_it(id, chapter, name):
     cells = json.loads(Path(__file__).parents[1].joinpath("chapters", f"{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
     source = next("".join(cell["source"]) for cell in cells if "".join(cell["source"]).startswith(f"def {name}"))
@@ -588,7 +591,7 @@ def test_the_numbers_said_in_chapter_10_are_those_of_the_formulas():
     from dataclasses import replace
 
     from attnkit.config import LLAMA_3_1_8B as model
-    from attnkit.costs import parameters
+    from attnkit.costs import forward_flops, parameters
 
     def billions(**changes):
         return round(parameters(replace(model, **changes)) / 1e9, 1)
@@ -599,6 +602,10 @@ def test_the_numbers_said_in_chapter_10_are_those_of_the_formulas():
     assert (billions(d_ff=6144), billions(d_ff=6144, n_kv_heads=32)) == (4.8, 5.6)
     assert billions(n_kv_heads=32) == billions(n_kv_heads=32, vocabulary=128000) == 8.8
     assert round(EXERCISES["10.7"].reference(parameters(model), 32, 8, 128), -2) == 122_500
+    last = forward_flops(model, 8192) - forward_flops(model, 8191)
+    matrices = (forward_flops(model, 1) - 4 * 32 * 32 * 128) // 2
+    assert EXERCISES["10.8"].reference(matrices, 32, 32, 128, 8192) == last
+    assert round(2 * matrices / (4 * 32 * 32 * 128), -2) == 28_600
 
 
 def test_the_answer_to_10_4_is_what_a_rotation_does():

@@ -152,9 +152,17 @@ def _nothing(*sizes):
 
 # 10.6
 
+_ROW = {"layer": 32, "larghezza": 4096, "FFN": 6144, "query head": 32, "head di key": 8, "larghezza di una head": 128, "vocabolario": 128000}
+
+
 def _corrected(**cells):
-    """Un dizionario di voci, con gli spazi al posto dei trattini bassi."""
-    return lambda: {name.replace("_", " "): value for name, value in cells.items()}
+    """La riga della tabella, con qualche voce cambiata; gli spazi dei nomi sono trattini bassi."""
+    return lambda: _ROW | {name.replace("_", " "): value for name, value in cells.items()}
+
+
+def _only(**cells):
+    """Le sole voci cambiate."""
+    return lambda: cells
 
 
 # 10.7
@@ -169,6 +177,17 @@ def even_tokens(parametri, n_layers, n_kv_heads, head_dim):
 
 
 # 10.8
+
+def _steps(rng):
+    return [(10, 1, 1, 3, 2), (30, 2, 3, 4, 5), (7_504_924_672, 32, 32, 128, 8192), (401_000_000_000, 126, 128, 128, 100)]
+
+
+def token_flops(matrici, n_layers, n_heads, head_dim, visti):
+    """I FLOP per scrivere un token con la cache piena."""
+    return 2 * matrici + 4 * n_layers * n_heads * head_dim * visti
+
+
+# 10.9
 
 def _projections(rng):
     shapes = (3, 4, 2), (1, 6, 3), (4, 2, 2), (2, 8, 3)
@@ -351,14 +370,13 @@ EXERCISES = (
     Exercise(
         id="10.6", title="Due righe sbagliate", kind="leggi la tabella", stars=1, minutes=4,
         statement="In questa tabella dell'8B due voci sono sbagliate: layer 32, larghezza 4096, FFN 6144, query head 32, head di key 8, larghezza di una head 128, vocabolario 128.000. Il modello pubblicato ha 8.030.261.248 parametri, embedding e logit separati. "
-                  "Restituisci un dizionario con le sole due voci corrette, per esempio {\"layer\": 30, \"larghezza\": 4000}.",
+                  "Restituisci la riga intera, con le due voci corrette: un dizionario con le stesse chiavi di `riga`.",
         reference=_corrected(FFN=14336, vocabolario=128256),
         misconceptions=(
-            Misconception("la tabella com'è", _corrected(FFN=6144, vocabolario=128000), "Le due voci da correggere sono quelle, ma qui ci sono ancora i numeri della tabella."),
-            Misconception("l'esempio", _corrected(layer=30, larghezza=4000), "Questo è l'esempio, che dice solo com'è fatta la risposta: i suoi numeri sono inventati."),
+            Misconception("la tabella com'è", _corrected(), "È la riga di partenza, con le sue due voci sbagliate. Calcola quanti parametri avrebbe: quanti ne mancano?"),
+            Misconception("solo le due voci", _only(FFN=14336, vocabolario=128256), "Le due voci sono giuste. Restituisci però la riga intera, con tutte e sette le chiavi: `riga | {…}` ne cambia due e tiene le altre."),
             Misconception("solo la FFN", _corrected(FFN=14336), "La FFN è giusta. Con quella soltanto si arriva a 8.028.164.096: mancano ancora 2.097.152 parametri, cioè 512 righe larghe 4096. C'è un'altra voce che non torna."),
             Misconception("solo il vocabolario", _corrected(vocabolario=128256), "Il vocabolario è giusto. Con quello soltanto i parametri sono 4,8 miliardi: ne mancano 3,2. C'è un'altra voce che non torna."),
-            Misconception("tutta la riga", _corrected(layer=32, larghezza=4096, FFN=14336, query_head=32, head_di_key=8, larghezza_di_una_head=128, vocabolario=128256), "La riga adesso è giusta. Restituisci solo le due voci che hai corretto."),
             Misconception("FFN da quattro", _corrected(FFN=16384, vocabolario=128256), "Il vocabolario è giusto. Quattro volte la larghezza vale per una feed-forward a due matrici: qui sono tre."),
             Misconception("due terzi", _corrected(FFN=10922, vocabolario=128256), "Il vocabolario è giusto. Due terzi di 4 · 4096 è il punto di partenza: LLaMA allarga di 1,3 e arrotonda in su al multiplo di 1024."),
             Misconception("la FFN di Llama 2", _corrected(FFN=11008, vocabolario=128256), "Il vocabolario è giusto. 11.008 è la FFN di Llama 2 7B: i due terzi di 4 · 4096, arrotondati in su. LLaMA 3.1 prima allarga di 1,3."),
@@ -401,7 +419,34 @@ EXERCISES = (
         praise="Nell'8B sono circa 122.500: con il contesto pieno, 131.072, la cache di una conversazione occupa più dei pesi.",
     ),
     Exercise(
-        id="10.8", title="Convertire i pesi", kind="trova il bug", stars=3, minutes=8,
+        id="10.8", title="I FLOP di un token", kind="scrivi", stars=2, minutes=6,
+        statement="Quanti FLOP costa scrivere un token, con la cache piena? Ricevi `matrici`, quanti numeri ci sono in tutto nelle matrici per cui il token si moltiplica, poi n_layers, n_heads, head_dim e `visti`, quanti token guarda la query, compreso sé stesso. "
+                  "Conta anche i due prodotti dell'attenzione, in ogni layer. Restituisci un intero.",
+        reference=token_flops, inputs=_steps,
+        misconceptions=(
+            Misconception("un FLOP per numero", lambda M, L, H, h, T: M + 4 * L * H * h * T, "Per ogni numero di una matrice si fanno un prodotto e una somma: due FLOP. Nell'attenzione li hai contati, nelle matrici no."),
+            Misconception("moltiplicazioni e basta", lambda M, L, H, h, T: M + 2 * L * H * h * T, "È la metà del giusto: hai contato i prodotti, o le coppie prodotto e somma come una cosa sola. Un FLOP è un prodotto o una somma."),
+            Misconception("solo i punteggi", lambda M, L, H, h, T: 2 * M + 2 * L * H * h * T, "Dell'attenzione hai contato un prodotto solo, la query con le key. Ce n'è un altro, altrettanto grande: i pesi con i value."),
+            Misconception("una moltiplicazione nell'attenzione", lambda M, L, H, h, T: 2 * M + L * H * h * T, "Nell'attenzione i prodotti sono due, con le key e con i value, e ciascuno costa due FLOP per componente: in tutto 4."),
+            Misconception("senza attenzione", lambda M, L, H, h, T: 2 * M, "Mancano i due prodotti dell'attenzione, con le key e con i value dei token visti."),
+            Misconception("senza matrici", lambda M, L, H, h, T: 4 * L * H * h * T, "C'è l'attenzione, mancano le matrici: due FLOP per ogni loro numero."),
+            Misconception("un layer", lambda M, L, H, h, T: 2 * M + 4 * H * h * T, "Hai contato l'attenzione di un layer solo: `matrici` le conta già tutte, l'attenzione si ripete in ogni layer."),
+            Misconception("le matrici in ogni layer", lambda M, L, H, h, T: L * (2 * M + 4 * H * h * T), "Hai moltiplicato per i layer anche le matrici: `matrici` le conta già tutte insieme."),
+            Misconception("una head", lambda M, L, H, h, T: 2 * M + 4 * L * h * T, "Hai contato una query head sola: ogni head fa i suoi due prodotti."),
+            Misconception("senza head_dim", lambda M, L, H, h, T: 2 * M + 4 * L * H * T, "Un prodotto scalare fra due vettori larghi head_dim costa 2 · head_dim FLOP, non 2."),
+            Misconception("visti al quadrato", lambda M, L, H, h, T: 2 * M + 4 * L * H * h * T * T, "Il token è uno, e la query una per head: le coppie sono `visti`, non il loro quadrato. Il quadrato viene leggendo tutta la sequenza."),
+            Misconception("la metà delle coppie", lambda M, L, H, h, T: 2 * M + 2 * L * H * h * (T + 1), "Hai preso la media delle coppie su tutta la sequenza. Questo token è l'ultimo, e li vede tutti."),
+            Misconception("tutta la sequenza", lambda M, L, H, h, T: T * (2 * M + 4 * L * H * h * T), "Hai contato un'intera sequenza: con la cache il token nuovo è uno solo."),
+            Misconception("matrici per ogni token visto", lambda M, L, H, h, T: T * (2 * M + 4 * L * H * h), "Hai rifatto i prodotti con le matrici per ogni token visto: la cache serve a questo, a non rifarli."),
+            Misconception("senza sé stesso", lambda M, L, H, h, T: 2 * M + 4 * L * H * h * (T - 1), "`visti` comprende già il token stesso: non va tolto."),
+            Misconception("sé stesso due volte", lambda M, L, H, h, T: 2 * M + 4 * L * H * h * (T + 1), "`visti` comprende già il token stesso: non va aggiunto."),
+            Misconception("addestramento", lambda M, L, H, h, T: 3 * (2 * M + 4 * L * H * h * T), "È tre volte il giusto: così si conta un passo di addestramento, con i gradienti. Qui il modello scrive e basta."),
+            Misconception("sei per parametro", lambda M, L, H, h, T: 6 * M, "Sei FLOP per parametro è la regola dell'addestramento, e trascura l'attenzione. Qui il modello scrive: due per numero, più l'attenzione."),
+        ),
+        praise="Le matrici costano sempre uguale, l'attenzione cresce con ciò che si è già letto. Nell'8B si pareggiano con circa 28.600 token.",
+    ),
+    Exercise(
+        id="10.9", title="Convertire i pesi", kind="trova il bug", stars=3, minutes=8,
         statement="`converti_male` riceve W, shape (n_heads · Dh, D), e n_heads. Dovrebbe riordinare le righe di ogni head, prima le componenti pari e poi le dispari; con più head sbaglia. Scrivi `converti_bene`: la stessa shape.",
         reference=converted, inputs=_projections,
         misconceptions=(
