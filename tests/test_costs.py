@@ -230,3 +230,23 @@ def test_a_window_pays_for_what_it_sees():
 def test_wrong_models(wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong()
+
+
+@pytest.mark.parametrize("config, attention, feed_forward, norms, layer, embeddings", [
+    (LLAMA_3_1_8B, 41_943_040, 176_160_768, 8_192, 218_112_000, 1_050_673_152),
+    (LLAMA_3_1_70B, 150_994_944, 704_643_072, 16_384, 855_654_400, 2_101_346_304),
+    (LLAMA_3_1_405B, 570_425_344, 2_617_245_696, 32_768, 3_187_703_808, 4_202_692_608)])
+def test_the_parts_of_a_llama_one_matrix_at_a_time(config, attention, feed_forward, norms, layer, embeddings):
+    with torch.device("meta"):                                 # intero, senza occupare memoria
+        block = Llama(replace(config, n_layers=1)).blocks[0]
+
+    def numbers(*parts):
+        return sum(p.numel() for part in parts for p in part.parameters())
+
+    assert (numbers(block.attention), numbers(block.feed_forward)) == (attention, feed_forward)
+    assert numbers(block.attention_norm, block.feed_forward_norm) == norms and numbers(block) == layer
+    assert config.n_layers * layer + embeddings + config.d_model == parameters(config)
+
+
+def test_the_405b_with_its_key_heads_published_twice():
+    assert parameters(replace(LLAMA_3_1_405B, n_kv_heads=16)) == 410_081_247_232

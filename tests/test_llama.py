@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -22,6 +23,7 @@ from attnkit.llama import __main__ as command
 from attnkit.llama.generazione import choose
 
 SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "10-llama-3-1.ipynb"
 KINDS = {
     "mha": {},
     "gqa": {"num_key_value_heads": 2},
@@ -530,3 +532,19 @@ def test_the_command_without_tokenizers_says_so_in_one_line(tmp_path):
                           env=os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"})
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.splitlines() == ["Serve il pacchetto tokenizers, per passare dal testo ai token: pip install tokenizers"]
+
+
+def test_the_cells_of_chapter_10_that_read_a_real_model(with_words, monkeypatch, capsys):
+    folder, tokenizer = with_words
+    cells = {cell.id: cell.source for cell in nbformat.read(CHAPTER, as_version=4).cells}
+    monkeypatch.setenv("ATTNKIT_LLAMA", str(folder))
+    shown = []
+    names = {"display": shown.append}
+    for cell in ("importa", "modello-vero", "attenzione-vera"):
+        exec(cells[cell], names)
+    written = capsys.readouterr().out
+    assert "gatta insegue il topo perch" in written and "Nessun modello" not in written
+    assert names["ids"] == tokenizer.encode("La gatta insegue il topo perché").ids and len(names["scritti"]) == 20
+    assert names["pesi"].shape == (names["grande"].config.n_heads, *[len(names["ids"])] * 2)
+    (figure,) = shown
+    assert "head 3" in figure.alt

@@ -41,9 +41,46 @@ _TOTAL = parameters(MODELS["gpt-oss 20B"]) / 1e9
 _EXPERT, _INPUT = 24_891_840 / 1e9, 579_133_440 / 1e9
 
 
+def _renamed(**wrong):
+    """La scheda del 405B con i nomi di un config.json, e qualche voce sbagliata."""
+    right = {"hidden_size": 16384, "num_hidden_layers": 126, "num_attention_heads": 128, "num_key_value_heads": 8, "intermediate_size": 53248,
+             "vocab_size": 128256, "rms_norm_eps": 1e-5, "rope_theta": 500000.0}
+    return lambda: right | wrong
+
+
+_META = {"dim": 16384, "n_layers": 126, "n_heads": 128, "n_kv_heads": 8, "vocab_size": 128256, "ffn_dim_multiplier": 1.2, "multiple_of": 4096,
+         "norm_eps": 1e-5, "rope_theta": 500000.0}
+
+
 EXERCISES = (
     Exercise(
-        id="11.1", title="Le quattro famiglie", kind="prevedi", stars=2, minutes=6,
+        id="11.1", title="Altri nomi", kind="leggi la tabella", stars=1, minutes=5,
+        statement="Una scheda con i nomi di Meta: dim 16384, n_layers 126, n_heads 128, n_kv_heads 8, vocab_size 128256, ffn_dim_multiplier 1.2, multiple_of 4096, norm_eps 1e-05, rope_theta 500000.0. "
+                  "Scrivi le stesse misure con i nomi di un config.json: un dizionario di otto voci.",
+        reference=_renamed(), rtol=1e-6, atol=1e-9,
+        misconceptions=(
+            Misconception("i nomi di Meta", lambda: _META, "Questi sono ancora i nomi di Meta. In un `config.json` la larghezza si chiama `hidden_size`: gli altri nomi sono nella tabella qui sopra."),
+            Misconception("senza fattore, o in giù", _renamed(intermediate_size=45056), "Il resto è giusto. La larghezza della FFN è senza il fattore: 8/3 della larghezza, per 1,2, e poi al multiplo in su."),
+            Misconception("senza arrotondare", _renamed(intermediate_size=52428), "Il resto è giusto. La larghezza della FFN va ancora portata al multiplo di 4096, in su."),
+            Misconception("senza i due interi", _renamed(intermediate_size=52429), "Il resto è giusto. La larghezza della FFN va ancora portata al multiplo di 4096, in su."),
+            Misconception("arrotondata in giù", _renamed(intermediate_size=49152), "Il resto è giusto. La larghezza della FFN è arrotondata in giù: il multiplo di 4096 si prende in su."),
+            Misconception("quattro volte", _renamed(intermediate_size=65536), "Il resto è giusto. Quattro volte la larghezza vale per una feed-forward a due matrici: qui sono tre, e si parte da 8/3."),
+            Misconception("quattro volte, per il fattore", _renamed(intermediate_size=81920), "Il resto è giusto. Hai moltiplicato per 4 invece che per 8/3: la feed-forward ha tre matrici, non due."),
+            Misconception("solo il fattore", _renamed(intermediate_size=20480), "Il resto è giusto. Il fattore non moltiplica la larghezza del modello: moltiplica 8/3 della larghezza."),
+            Misconception("il fattore dell'8B", _renamed(intermediate_size=57344), "Il resto è giusto. Hai usato 1,3, il fattore dell'8B e del 70B: qui è 1,2."),
+            Misconception("il multiplo", _renamed(intermediate_size=4096), "Il resto è giusto. 4096 è il multiplo a cui si arrotonda, non la larghezza della FFN."),
+            Misconception("gruppi", _renamed(num_key_value_heads=16), "Il resto è giusto. 16 sono le query head di un gruppo: `num_key_value_heads` conta le head di key, 8."),
+            Misconception("head scambiate", _renamed(num_attention_heads=8, num_key_value_heads=128), "Hai scambiato le head: `num_attention_heads` conta le query head."),
+            Misconception("larghezze scambiate", _renamed(hidden_size=53248, intermediate_size=16384), "Hai scambiato le due larghezze: `hidden_size` è quella del modello, `intermediate_size` quella della FFN."),
+            Misconception("la larghezza di una head", _renamed(hidden_size=128), "Il resto è giusto. `hidden_size` non è la larghezza di una head: è quella del modello."),
+            Misconception("epsilon abituale", _renamed(rms_norm_eps=1e-6), "Il resto è giusto. 10⁻⁶ è l'ε di molti altri modelli: la scheda dice 10⁻⁵."),
+            Misconception("theta abituale", _renamed(rope_theta=10000.0), "Il resto è giusto. 10.000 è il θ dei modelli di prima: la scheda dice 500.000."),
+            Misconception("vocabolario stampato", _renamed(vocab_size=128000), "Il resto è giusto. 128.000 è il numero stampato nell'articolo: la scheda dice 128.256."),
+        ),
+        praise="È Llama 3.1 405B. Stesse misure, altri nomi: prima di confrontare due schede, traducile nella stessa lingua.",
+    ),
+    Exercise(
+        id="11.2", title="Le quattro famiglie", kind="prevedi", stars=2, minutes=6,
         statement="Assegna ciascuna tecnica alla sua famiglia. Restituisci un dizionario: le chiavi sono \"MLA\", \"FlashAttention\", \"finestra\", \"ring attention\", \"GQA\", \"DSA\", \"softmax in una passata\"; i valori \"cache\", \"pattern\", \"viaggi\" o \"distribuita\". Alcune toccano due famiglie: conta ciò che cambia per prima cosa.",
         reference=lambda: _FAMILIES,
         misconceptions=(
@@ -65,7 +102,7 @@ EXERCISES = (
         praise="Cache e pattern cambiano la funzione: di solito vanno addestrati. Le due famiglie esatte no, e si possono aggiungere in ogni momento.",
     ),
     Exercise(
-        id="11.2", title="Prima scheda", kind="leggi la tabella", stars=1, minutes=6,
+        id="11.3", title="Prima scheda", kind="leggi la tabella", stars=1, minutes=6,
         statement="hidden_size 5120, num_hidden_layers 64, num_attention_heads 64, num_key_value_heads 8, head_dim 128, intermediate_size 25600, vocab_size 151936, tie_word_embeddings false. Restituisci un dizionario: \"famiglia\" (\"MHA\", \"GQA\" o \"MQA\"), "
                   "\"query head per gruppo\", \"larghezza delle head in fila\" (tutte le query head insieme), \"KiB per token\" (la KV cache, a due byte per numero).",
         reference=_first,
@@ -90,7 +127,7 @@ EXERCISES = (
         praise="È Qwen3 32B. Le query head in fila sono più larghe del modello: WO le riporta a 5120.",
     ),
     Exercise(
-        id="11.3", title="Seconda scheda", kind="leggi la tabella", stars=2, minutes=8,
+        id="11.4", title="Seconda scheda", kind="leggi la tabella", stars=2, minutes=8,
         statement="hidden_size 2048, num_hidden_layers 18, num_attention_heads 8, num_key_value_heads 1, head_dim 256, intermediate_size 16384, vocab_size 256000, tie_word_embeddings true. Feed-forward a tre matrici, due norme per layer e una finale, nessun bias. "
                   "Restituisci un dizionario: \"famiglia\", \"parametri\" (un intero), \"quota degli embedding\" (in percentuale dei parametri).",
         reference=_second, rtol=0.0, atol=0.15,
@@ -114,7 +151,7 @@ EXERCISES = (
         praise="È Gemma 2B: un parametro su cinque sta nella tabella dei token. Il nome dice 2 miliardi; i parametri sono 2,5.",
     ),
     Exercise(
-        id="11.4", title="Terza scheda", kind="leggi la tabella", stars=2, minutes=8,
+        id="11.5", title="Terza scheda", kind="leggi la tabella", stars=2, minutes=8,
         statement="Un modello ha 64 layer, 40 query head e 8 head di key larghe 128. Tre layer su quattro guardano una finestra di 4096 token, il quarto tutto il passato. Quanti GiB di KV cache occupa una sequenza di 65.536 token, a due byte per numero? "
                   "E quante volte meno che se tutti i layer guardassero tutto? Restituisci la coppia, con almeno due decimali.",
         reference=lambda: (_CACHE, _WHOLE / _CACHE), rtol=0.0, atol=0.011,
@@ -139,7 +176,7 @@ EXERCISES = (
         praise="È Olmo 3 32B. Più il contesto è lungo, più il rapporto si avvicina a quattro.",
     ),
     Exercise(
-        id="11.5", title="Quarta scheda", kind="leggi la tabella", stars=3, minutes=10,
+        id="11.6", title="Quarta scheda", kind="leggi la tabella", stars=3, minutes=10,
         statement="Un modello a esperti: 24 layer, e in ogni layer 32 esperti, di cui ogni token usa 4. Un esperto ha 24.891.840 parametri. In tutto i parametri sono 20.914.757.184, di cui 579.133.440 nell'embedding d'ingresso, che è una lettura e non un prodotto. "
                   "Quanti parametri usa un token, escluso l'embedding d'ingresso, in miliardi? E quale percentuale del totale? Restituisci la coppia, con almeno due decimali.",
         reference=lambda: (_ACTIVE, 100 * _ACTIVE / _TOTAL), rtol=0.0, atol=0.011,
@@ -160,7 +197,7 @@ EXERCISES = (
         praise="È gpt-oss 20B: in memoria ne servono 20,9 miliardi, ma ogni token ne usa 3,6. I conti sono quelli di un modello piccolo, la memoria no.",
     ),
     Exercise(
-        id="11.6", title="La riga che non torna", kind="trova il bug", stars=3, minutes=10,
+        id="11.7", title="La riga che non torna", kind="trova il bug", stars=3, minutes=10,
         statement="Una scheda di Llama 2 7B: layer 32, larghezza 4096, FFN 11.008, query head 32, head di key 8, vocabolario 32.000. Una voce è sbagliata. I pesi pubblicati hanno 6.738.415.616 parametri: tre matrici nella feed-forward, embedding e logit separati, "
                   "nessun bias, head larghe 128. E la KV cache, a due byte per numero, è di 512 KiB per token. Restituisci un dizionario: \"colonna\", il nome della colonna sbagliata, e \"valore\", quello giusto.",
         reference=lambda: {"colonna": "head di key", "valore": 32},
