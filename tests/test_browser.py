@@ -194,6 +194,14 @@ def test_la_ricerca_conosce_le_desinenze(apri, parola, flessa):
     assert risultati[parola] == risultati[flessa]
 
 
+@pytest.mark.parametrize("cercato, attesa", [("attenzione causale", "chapters/03-relevance-scoring.html"),
+                                             ("KV cache", "chapters/07-mqa-e-gqa.html"), ("softmax", "glossario.html")])
+def test_la_ricerca_porta_dove_se_ne_parla(apri, cercato, attesa):
+    pagina = apri(f"search.html?q={cercato}")
+    assert any(percorso.endswith(attesa) for percorso in trovate(pagina))
+    assert pagina.problemi == []
+
+
 def test_la_ricerca_si_apre_dalla_tastiera(apri):
     pagina = apri("index.html")
     campi = pagina.locator("form.bd-search input")
@@ -308,7 +316,7 @@ def test_una_memoria_guasta_non_ferma_la_mappa(apri, guasto):
 FOGLIO = {"width": 680, "height": 1000}
 
 
-@pytest.mark.parametrize("nome", ["index.html", PRIMO, SECONDO, "glossario.html"])
+@pytest.mark.parametrize("nome", nomi_pagine() or ["index.html"])
 def test_sulla_carta_resta_solo_cio_che_si_legge(apri, nome):
     pagina = apri(nome, "dark", FOGLIO)
     pagina.emulate_media(media="print", color_scheme="dark")
@@ -363,3 +371,36 @@ def test_sul_telefono_l_indice_si_apre_e_si_chiude(apri):
     assert violazioni(pagina, "indice aperto") == []
     pagina.keyboard.press("Escape")
     indice.wait_for(state="hidden")
+
+
+# Con la sola tastiera -----------------------------------------------------------------------------------------
+
+def vai_con_il_tab(pagina, verso: str, al_piu: int = 400) -> None:
+    """Preme Tab finché il fuoco arriva su un collegamento a `verso`; a ogni passo il fuoco si deve vedere."""
+    for _ in range(al_piu):
+        pagina.keyboard.press("Tab")
+        dove, si_vede = pagina.evaluate("""() => {
+            const attivo = document.activeElement, stile = getComputedStyle(attivo);
+            const segnato = stile.outlineStyle !== "none" && parseFloat(stile.outlineWidth) > 0 || stile.boxShadow !== "none";
+            return [attivo.href ?? "", attivo === document.body || segnato];
+        }""")
+        assert si_vede, f"il fuoco non si vede su {pagina.evaluate('document.activeElement.outerHTML')[:200]}"
+        if re.search(verso, dove):
+            return
+    pytest.fail(f"con {al_piu} Tab non si arriva a {verso}")
+
+
+def test_dalla_copertina_a_un_esercizio_svolto_con_la_tastiera(apri):
+    pagina = apri("index.html")
+    vai_con_il_tab(pagina, r"/chapters/01-panoramica\.html$")
+    pagina.keyboard.press("Enter")
+    pagina.wait_for_url("**/chapters/01-panoramica.html")
+    pagina.keyboard.press("Tab")
+    assert pagina.evaluate("document.activeElement.hash") == "#main-content", "il primo Tab salta al contenuto"
+    pagina.keyboard.press("Enter")
+    vai_con_il_tab(pagina, r"/soluzioni/01-panoramica\.html")
+    pagina.keyboard.press("Enter")
+    pagina.wait_for_url("**/chapters/soluzioni/01-panoramica.html")
+    assert pagina.get_by_role("heading", name=re.compile("1\\.1 ")).count() == 1
+    assert pagina.locator(".cell_output", has_text="Esercizio 1.1 · giusto").count() == 1
+    assert pagina.problemi == []
