@@ -547,4 +547,4 @@ def test_the_cells_of_chapter_10_that_read_a_real_model(with_words, monkeypatch,
     assert names["ids"] == tokenizer.encode("La gatta insegue il topo perché").ids and len(names["scritti"]) == 20
     assert names["pesi"].shape == (names["grande"].config.n_heads, *[len(names["ids"])] * 2)
     (figure,) = shown
-    assert "head 3" in figure.alt
+    assert "head 3" in figure.alt and "perch" in figure.alt and "Ã" not in figure.alt

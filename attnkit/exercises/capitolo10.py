@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from attnkit.exercises.esercizio import Exercise, Misconception
+from attnkit.exercises.valori import simplify
 
 # 10.1
 
@@ -160,6 +161,24 @@ def _corrected(**cells):
     return lambda: _ROW | {name.replace("_", " "): value for name, value in cells.items()}
 
 
+def _its_parameters(args, row):
+    """Quanti parametri avrebbe la riga della risposta: dice quanto manca, non quale voce."""
+    said = {simplify(name): float(value) for name, value in row.items()}
+    L, D, F, H, K, h, V = (said[simplify(name)] for name in ("layer", "larghezza", "FFN", "query head", "head di key", "larghezza di una head", "vocabolario"))
+    if any(size < 1000 and size % 1 for size in (F, V)):
+        return "Un numero ha la virgola: in Python 14.336 è poco più di quattordici. Le migliaia si scrivono senza punto, o con 14_336."
+    count = round(L * D * (2 * h * (H + K) + 3 * F + 2) + 2 * V * D + D)
+    apart = count - 8_030_261_248
+    if not apart:
+        return None
+    return (f"Con questa riga i parametri sarebbero {_thousands(count)}, {_thousands(abs(apart))} {'di troppo' if apart > 0 else 'in meno'}. "
+            "Le voci da cambiare sono due; le altre cinque restano com'erano.")
+
+
+def _thousands(n):
+    return f"{n:,}".replace(",", ".")
+
+
 def _only(**cells):
     """Le sole voci cambiate."""
     return lambda: cells
@@ -260,6 +279,7 @@ EXERCISES = (
             Misconception("silu con il segno", _gated(lambda z: z / (1 + np.exp(z))), "Nella silu l'esponente ha il segno meno: z / (1 + e^−z)."),
             Misconception("silu senza parentesi", _gated(lambda z: z / 1 + np.exp(-z)), "Nella silu mancano le parentesi: `z / 1 + np.exp(-z)` divide solo per 1. Scrivi `z / (1 + np.exp(-z))`."),
             Misconception("silu al quadrato", _gated(lambda z: z * silu(z)), "Hai moltiplicato due volte per z: la silu è z / (1 + e^−z), una volta sola."),
+            Misconception("W2 e W3 scambiate", lambda x, W1, W2, W3: (silu(x @ W1.T) * (x @ W2)) @ W3, "Hai scambiato W2 e W3: con i nomi di Meta le due che allargano sono W1 e W3, e W2 stringe. Lo dicono anche le shape: W2 è (D, F)."),
             Misconception("somma", _gated(join=np.add), "Hai sommato porta e resto: si moltiplicano, componente per componente."),
             Misconception("senza porta", lambda x, W1, W2, W3: silu(x @ W1.T) @ W2.T, "W3 non è stata usata: è la feed-forward a due matrici, senza porta. Qui le matrici sono tre."),
             Misconception("senza W1", lambda x, W1, W2, W3: silu(x @ W3.T) @ W2.T, "W1 non è stata usata: è la feed-forward a due matrici, senza porta. La porta è silu(W1 x), e moltiplica W3 x."),
@@ -360,6 +380,7 @@ EXERCISES = (
             Misconception("quadrati, senza norme", lambda D, H, K, h, F: 4 * D * D + 3 * D * F, "Hai contato quattro matrici quadrate: WK e WV sono larghe n_kv_heads · head_dim, WQ n_heads · head_dim. E mancano le norme, due, ciascuna con d_model numeri."),
             Misconception("quadrati e due matrici", lambda D, H, K, h, F: 4 * D * D + 2 * D * F, "Hai contato il transformer di una volta. Qui WK e WV sono larghe n_kv_heads · head_dim, la SwiGLU ha tre matrici, e ci sono due norme, ciascuna con d_model numeri."),
             Misconception("head_dim da d_model", lambda D, H, K, h, F: layer_parameters(D, H, K, D // H, F), "Hai usato d_model / n_heads al posto di head_dim: spesso coincidono, ma non sempre."),
+            Misconception("gruppi al posto delle head", lambda D, H, K, h, F: layer_parameters(D, H, H // K, h, F), "In WK e WV hai messo le query head di un gruppo, n_heads / n_kv_heads: le loro head sono n_kv_heads."),
             Misconception("tutte strette", _counted(query=lambda D, H, K, h: D * K * h, output=lambda D, H, K, h: D * K * h), "Hai contato tutte e quattro le proiezioni con n_kv_heads: vale per WK e WV. WQ e WO hanno n_heads head."),
             Misconception("una head", lambda D, H, K, h, F: layer_parameters(D, 1, 1, h, F), "Hai contato le proiezioni di una head sola: WQ e WO ne hanno n_heads, WK e WV n_kv_heads."),
             Misconception("solo attenzione", lambda D, H, K, h, F: 2 * D * (H + K) * h, "Manca la feed-forward, dove sta la maggior parte dei parametri, e mancano le norme."),
@@ -371,7 +392,7 @@ EXERCISES = (
         id="10.6", title="Due righe sbagliate", kind="leggi la tabella", stars=1, minutes=4,
         statement="In questa tabella dell'8B due voci sono sbagliate: layer 32, larghezza 4096, FFN 6144, query head 32, head di key 8, larghezza di una head 128, vocabolario 128.000. Il modello pubblicato ha 8.030.261.248 parametri, embedding e logit separati. "
                   "Restituisci la riga intera, con le due voci corrette: un dizionario con le stesse chiavi di `riga`.",
-        reference=_corrected(FFN=14336, vocabolario=128256),
+        reference=_corrected(FFN=14336, vocabolario=128256), properties=(("i parametri", _its_parameters),),
         misconceptions=(
             Misconception("la tabella com'è", _corrected(), "È la riga di partenza, con le sue due voci sbagliate. Calcola quanti parametri avrebbe: quanti ne mancano?"),
             Misconception("solo le due voci", _only(FFN=14336, vocabolario=128256), "Le due voci sono giuste. Restituisci però la riga intera, con tutte e sette le chiavi: `riga | {…}` ne cambia due e tiene le altre."),
@@ -438,6 +459,11 @@ EXERCISES = (
             Misconception("la metà delle coppie", lambda M, L, H, h, T: 2 * M + 2 * L * H * h * (T + 1), "Hai preso la media delle coppie su tutta la sequenza. Questo token è l'ultimo, e li vede tutti."),
             Misconception("tutta la sequenza", lambda M, L, H, h, T: T * (2 * M + 4 * L * H * h * T), "Hai contato un'intera sequenza: con la cache il token nuovo è uno solo."),
             Misconception("matrici per ogni token visto", lambda M, L, H, h, T: T * (2 * M + 4 * L * H * h), "Hai rifatto i prodotti con le matrici per ogni token visto: la cache serve a questo, a non rifarli."),
+            Misconception("un token visto", lambda M, L, H, h, T: 2 * M + 4 * L * H * h, "Hai contato un token visto solo: i due prodotti si ripetono per ognuno di quelli che la query guarda."),
+            Misconception("somme contate una per una", lambda M, L, H, h, T: 2 * M + (2 * h - 1) * 2 * L * H * T, "Un prodotto scalare fra vettori larghi h fa h prodotti e h − 1 somme: per convenzione se ne contano 2h, come per le matrici."),
+            Misconception("solo matrici, un FLOP", lambda M, L, H, h, T: M, "Hai contato un FLOP per numero delle matrici: sono due, un prodotto e una somma. E manca l'attenzione."),
+            Misconception("matrici in ogni layer, senza attenzione", lambda M, L, H, h, T: 2 * M * L, "`matrici` le conta già tutte insieme: non si moltiplica per i layer. E manca l'attenzione."),
+            Misconception("il triangolo", lambda M, L, H, h, T: 2 * M + 4 * L * H * h * (T * (T + 1) // 2), "Hai contato le coppie di tutta la sequenza: questo token è uno, e ne guarda `visti`."),
             Misconception("senza sé stesso", lambda M, L, H, h, T: 2 * M + 4 * L * H * h * (T - 1), "`visti` comprende già il token stesso: non va tolto."),
             Misconception("sé stesso due volte", lambda M, L, H, h, T: 2 * M + 4 * L * H * h * (T + 1), "`visti` comprende già il token stesso: non va aggiunto."),
             Misconception("addestramento", lambda M, L, H, h, T: 3 * (2 * M + 4 * L * H * h * T), "È tre volte il giusto: così si conta un passo di addestramento, con i gradienti. Qui il modello scrive e basta."),

@@ -10,6 +10,6 @@ generazione  un token alla volta
 """
 
 from attnkit.llama.modello import Block, Llama
-from attnkit.llama.pesi import read_config
+from attnkit.llama.pesi import find, read_config
 
-__all__ = ["Block", "Llama", "read_config"]
+__all__ = ["Block", "Llama", "find", "read_config"]

@@ -27,7 +27,7 @@ def llama(config, parts):
     Hq, Hkv, Dh = config.n_heads, config.n_kv_heads, config.head_dim
     figure, axes = canvas(7.2, 7.1, f"Dal basso verso l'alto: i token; l'embedding, {_count(parts['embedding'])} parametri; {L} blocchi uguali; una norma; i logit, {_count(parts['logit'])} parametri. In ogni "
                           f"blocco il vettore, largo {D}, sale diritto. Una sua copia normalizzata va all'attenzione, {Hq} query head e {Hkv} di key e value larghe {Dh}, {_count(parts['attenzione'])} parametri, e l'uscita si somma; poi "
-                          f"un'altra copia va alla feed-forward, larga {F}, {_count(parts['feed-forward'])} parametri, e l'uscita si somma.")
+                          f"un'altra copia va alla feed-forward, larga {_count(F)}, {_count(parts['feed-forward'])} parametri, e l'uscita si somma. RoPE ruota query e key; ogni norma ha {_count(parts['norma'])} parametri.")
     stream, left, wide = 0.95, 2.05, 3.1
 
     def stage(x, y, text, note, face=PAPER):
@@ -50,7 +50,12 @@ def llama(config, parts):
         arrow(axes, (stream, norm + 0.22), (left - 0.02, norm + 0.22))
         arrow(axes, (left + wide / 2, norm), (left + wide / 2, part + 0.46))
         arrow(axes, (left, part + 0.22), (stream + 0.13, part + 0.22))
-    write(axes, left + wide + 0.12, 4.34 + 0.42, "RoPE ruota query e key", size=8.5, color=KEY, ha="left")
+    for y, text, color in ((4.34 - 0.02, "RoPE ruota q e k", KEY), (4.34 + 0.42, f"q (B, {Hq}, T, {Dh})", SOFT), (4.34 + 0.62, f"k e v (B, {Hkv}, T, {Dh})", SOFT),
+                           (2.68 + 0.42, f"dentro (B, T, {_count(F)})", SOFT)):
+        write(axes, left + wide + 0.12, y, text, size=8.5, color=color, ha="left")
+    for norm, part in ((5.02, 4.34), (3.36, 2.68)):
+        write(axes, left + wide / 2 + 0.1, (norm + part + 0.46) / 2, f"(B, T, {_count(D)})", size=8.5, color=SOFT, ha="left")
+        write(axes, (stream + left) / 2, part + 0.1, f"(B, T, {_count(D)})", size=8, color=SOFT)
     arrow(axes, (stream, 6.68), (stream, 6.44))
     axes.plot([stream, stream], [5.98, 1.75], color=INK, linewidth=2.6, zorder=1)
     arrow(axes, (stream, 1.85), (stream, 1.7), color=INK, line=2.4, head=13)
@@ -88,7 +93,9 @@ def turning(pair, frequencies, positions):
             x, y = ((pair[0] * np.cos(t * f) - pair[1] * np.sin(t * f)) / length, (pair[1] * np.cos(t * f) + pair[0] * np.sin(t * f)) / length)
             arrow(axes, (x0, y0), (x0 + radius * x, y0 - radius * y), color=QUERY if t else INK, line=1.6, head=9)
             if t in (positions[0], positions[-1]) or f * (positions[1] - positions[0]) > 0.25:
-                write(axes, x0 + 1.2 * radius * x, y0 - 1.2 * radius * y, str(t), size=9, weight="bold" if t == positions[0] else "normal")
+                first = t == positions[0]
+                write(axes, x0 + 1.2 * radius * x, y0 - 1.2 * radius * y, f"posto {t}" if first and n == 0 else str(t), size=9, weight="bold" if first else "normal",
+                      ha="left" if first and n == 0 else "center")
     return figure
 
 
@@ -104,7 +111,7 @@ def waves(series, marks):
     """
     figure = CourseFigure(figsize=(7.2, 3.5))
     figure.alt = ("In orizzontale le coppie di componenti, in verticale dopo quanti token ciascuna fa un giro intero, in scala logaritmica. "
-                  + "; ".join(f"{name}: da {values[0]:.0f} a {values[-1]:.0f} token" for name, values in series.items()) + ". Linee orizzontali: " + ", ".join(f"{name}, {v}" for name, v in marks.items()) + ".")
+                  + "; ".join(f"{name}: da {_count(round(values[0]))} a {_count(round(values[-1]))} token" for name, values in series.items()) + ". Linee orizzontali: " + ", ".join(f"{name}, {_count(v)}" for name, v in marks.items()) + ".")
     axes = plot_axes(figure, (0.12, 0.15, 0.86, 0.80), yscale="log")
     for (name, values), (color, marker, line) in zip(series.items(), LOOKS):
         axes.plot(range(len(values)), values, linestyle=line, color=color, linewidth=2.1, label=name)
@@ -138,13 +145,13 @@ def shares(groups):
         y, x, total = 0.2 + 0.62 * row, 0.95, sum(counts.values())
         write(axes, 0.85, y + 0.2, name, size=10, weight="bold", ha="right")
         for part, n in counts.items():
-            wide = 6.1 * n / total
+            wide = 5.7 * n / total
             axes.add_patch(Rectangle((x, y), wide, 0.4, facecolor=colors[part], edgecolor=PAPER, linewidth=1))
             if wide > 0.5:
                 dark = np.mean(colors[part]) < 0.5
                 write(axes, x + wide / 2, y + 0.2, f"{number(100 * n / total, 1)} %", size=9.5, color=PAPER if dark else INK, weight="bold")
             else:
-                write(axes, x + wide, y - 0.08, f"{number(100 * n / total, 1)} %", size=8.5, ha="right")
+                write(axes, x + wide + 0.06, y + 0.2, f"{number(100 * n / total, 1)} %", size=8.5, ha="left")
             x += wide
     x = 0.95
     for part in parts:
