@@ -1,6 +1,7 @@
 """Il motore degli esercizi: che cosa accetta, che cosa riconosce, da che cosa si difende."""
 
 import dataclasses
+import math
 import os
 import re
 import subprocess
@@ -344,6 +345,22 @@ def test_tuple_of_arrays_says_which_part():
     assert_wrong(judge(exercise, lambda x: (x, 2 * x)), "3 elementi", "2 elementi")
 
 
+def test_numbers_written_as_text_inside_a_pair():
+    exercise = toy(lambda: (8030261248, 0.5))
+    assert judge(exercise, ("8.030.261.248", "0,5"))
+    assert judge(exercise, [8030261248, "0.5"])
+    assert judge(exercise, {"a": 1}).message.startswith("Mi aspettavo una sequenza di 2 elementi")
+    assert_wrong(judge(exercise, ("8.030.261.248", "0,6")), "I valori non tornano")
+    assert_wrong(judge(exercise, ("molti", 0.5)), "Mi aspettavo un numero, ho trovato un testo", "nell'elemento 1")
+    assert_wrong(judge(exercise, "8.030.261.248 e 0,5"), "una sequenza di 2 elementi, ho trovato un testo")
+    ragged = toy(lambda: [[1], [2, 3]])
+    assert judge(ragged, [["1"], [2, "3"]])
+    assert_wrong(judge(ragged, [["1"], ["2", "4"]]))
+    assert judge(toy(lambda: np.array([[1.5, 2.0]])), [["1,5", "2"]])
+    assert judge(toy(lambda: {"coppia": (1, 2)}), {"coppia": ("1", "2")})
+    assert_wrong(judge(toy(lambda: (True, False)), ("vero", "vero")), "I valori non tornano")
+
+
 def test_float16_is_the_right_idea_with_too_little_precision():
     assert_wrong(judge(SOFTMAX, lambda s: softmax(s).astype(np.float16)), "L'idea è giusta", "float16")
     assert_wrong(judge(SOFTMAX, lambda s: torch.from_numpy(softmax(s)).half()), "float16")
@@ -501,6 +518,16 @@ def test_questions_never_give_the_answer_away():
     assert "2.5" in number.message and "1.25" not in number.message and "moltiplicato" not in number.message
 
 
+def test_an_answer_that_is_not_a_number_is_not_repeated():
+    rule = ("somma", lambda args, got: None if sum(got["a"]) == 3 else "La somma dev'essere 3.")
+    exercise = toy(lambda: {"a": [1.0, 2.0], "b": [[1], [2, 3]]}, properties=(rule,))
+    result = judge(exercise, {"a": [2.0, 2.0], "b": [[1], [2, 3]]})
+    assert_wrong(result, "La somma dev'essere 3.")
+    assert "Hai risposto" not in result.message
+    lists = toy(lambda: [[1], [2, 3]], properties=(("uno", lambda args, got: "No." if got[0][0] != 1 else None),))
+    assert "Hai risposto" not in judge(lists, [[2], [2, 3]]).message
+
+
 def test_a_value_where_a_function_is_needed():
     assert_wrong(
         judge(SOFTMAX, np.ones((2, 3))), "Mi aspettavo una funzione", "shape (2, 3)", "senza parentesi"
@@ -544,6 +571,16 @@ ERRORS = {
     "spacchettamento": (lambda s: [a for a, b in s], "più nomi, o meno"),
     "chiave": (lambda s: {}["k"], "la chiave 'k'"),
     "zero": (lambda s: 1 // 0, "divisione per zero"),
+    "massimo di nulla": (lambda s: s[2:].max(), "qui l'array è vuoto"),
+    "massimo di una lista vuota": (lambda s: max([]), "qui l'array è vuoto"),
+    "posto del massimo di nulla": (lambda s: s[:0].argmax(), "qui l'array è vuoto"),
+    "massimo di nulla in torch": (lambda s: torch.from_numpy(s)[:0].max(), "qui l'array è vuoto"),
+    "esponenziale": (lambda s: math.exp(900), "togli prima il massimo"),
+    "potenza": (lambda s: 10.0**400, "togli prima il massimo"),
+    "intero da infinito": (lambda s: int(np.inf), "Un infinito non può diventare un intero"),
+    "intero fuori misura": (lambda s: np.uint8(300), "Quell'intero non ci sta"),
+    "maschera": (lambda s: s[np.ones(5, bool)], "La maschera di booleani"),
+    "maschera di torch": (lambda s: torch.from_numpy(s)[torch.ones(5) > 0], "La maschera di booleani"),
     "assert": (raises(AssertionError()), "AssertionError"),
     "uscita": (lambda s: sys.exit(3), "sys.exit"),
     "interruzione": (raises(KeyboardInterrupt()), "KeyboardInterrupt"),

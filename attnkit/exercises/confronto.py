@@ -106,7 +106,8 @@ def _quoted(keys):
 def _compare_lists(expected, got, rtol, atol, where):
     if _holds_only_numbers(expected):       # una shape: lista, tupla, torch.Size o array fa lo stesso
         numbers = as_numbers(expected)
-        if numbers is not None:
+        got = _read_numbers(got, expected)
+        if numbers is not None and isinstance(got, (list, np.ndarray)) and not _holds_text(got):
             return _compare_arrays(numbers, got, rtol, atol, where)
     if isinstance(got, np.ndarray) and got.ndim:
         got = list(got)
@@ -128,8 +129,7 @@ def _holds_only_numbers(value):
 
 
 def _compare_arrays(expected, got, rtol, atol, where):
-    if isinstance(got, str) and expected.ndim == 0:
-        got = _read_number(got, expected)
+    got = _read_numbers(got, expected)
     if isinstance(got, list):
         numbers = as_numbers(got)
         if numbers is None:
@@ -147,6 +147,21 @@ def _compare_arrays(expected, got, rtol, atol, where):
     if close(expected, got, rtol, atol).all():
         return None
     return Difference("valori", "I valori non tornano.", where, expected, got)
+
+
+def _holds_text(value):
+    """Vero se dentro una lista, o una lista di liste, c'è un testo."""
+    return isinstance(value, list) and any(isinstance(item, str) or _holds_text(item) for item in value)
+
+
+def _read_numbers(got, expected):
+    """La risposta, in cui ogni testo che dice un numero, dove se ne aspettava uno, è diventato quel numero."""
+    single = not isinstance(expected, list) and expected.ndim == 0
+    if isinstance(got, str) and single:
+        return _read_number(got, expected)
+    if single or not _holds_text(got) or len(got) != len(expected):
+        return got
+    return [_read_numbers(item, part) for item, part in zip(got, expected, strict=True)]
 
 
 def _read_number(text, expected):

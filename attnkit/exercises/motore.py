@@ -175,7 +175,8 @@ def _broken_property(exercise, inputs, outcomes, failing):
 
 def _values_part(args, expected, got):
     if not args:        # è una domanda: mostrare la risposta attesa la guasterebbe
-        return [f"Hai risposto {show(got, label_shape=False)}."] if np.ndim(got) == 0 else []
+        alone = isinstance(got, str) or (isinstance(got, np.ndarray) and got.ndim == 0)
+        return [f"Hai risposto {show(got, label_shape=False)}."] if alone else []
     expected, got = show(expected, got, label_shape=False)
     return ["Atteso:", code_block(expected), "Ottenuto:", code_block(got)]
 

@@ -1,7 +1,8 @@
 """Le eccezioni più comuni, spiegate in italiano a chi le incontra le prime volte.
 
-Ogni voce è (tipo, espressione regolare, spiegazione): la prima che corrisponde parla. Nelle spiegazioni {0},
-{1}… sono i gruppi dell'espressione. I messaggi sono quelli di Python 3.11–3.14, di NumPy e di torch.
+Ogni voce è (tipo, espressione regolare, spiegazione): la prima che corrisponde parla. Più tipi sono separati da
+«|». Nelle spiegazioni {0}, {1}… sono i gruppi dell'espressione. I messaggi sono quelli di Python 3.11–3.14, di
+NumPy e di torch.
 """
 
 import re
@@ -39,6 +40,9 @@ _RULES = (
     ("IndexError", r"index (-?\d+) is out of bounds for (?:axis|dimension) (\d+) with size (\d+)",
      "Hai chiesto l'indice {0} su un asse lungo {2}: gli indici partono da 0 e l'ultimo vale la "
      "lunghezza meno 1."),
+    ("IndexError", r"boolean index did not match|shape of the mask",
+     "La maschera di booleani e l'array che indicizza non hanno la stessa shape: su ogni asse che usa, la maschera "
+     "dev'essere lunga quanto l'array."),
     ("IndexError", r"too many indices .*?(\d+)[- ]dim\w*, but (\d+) were",
      "Hai usato {1} indici su un array che ha {0} assi."),
     ("IndexError", r"list index out of range|tuple index out of range",
@@ -49,6 +53,10 @@ _RULES = (
     ("ValueError", r"Output operand|non-broadcastable output",
      "Un'operazione sul posto (`@=`, `+=`…) riscrive l'array di partenza, che ha un'altra shape: assegna il "
      "risultato a un nome nuovo."),
+    ("ValueError|IndexError|RuntimeError",
+     r"zero-size array to reduction|empty sequence|iterable argument is empty|input\.numel\(\) == 0",
+     "Hai chiesto il massimo o il minimo di nulla: qui l'array è vuoto. Guarda la fetta o la condizione che lo "
+     "ritaglia: forse comincia dove finisce, o esclude tutto."),
     ("ValueError", r"matmul: .*\(size (\d+) is different from (\d+)\)",
      "In `A @ B` l'ultimo asse di A deve essere lungo quanto il penultimo di B: qui sono {1} e {0}. "
      "Scrivi le due shape accanto e guarda quale trasporre."),
@@ -109,6 +117,13 @@ _RULES = (
     ("AttributeError", r"has no attribute '(\w+)'",
      "Questo oggetto non ha `{0}`: controlla il nome, o il tipo dell'oggetto."),
     ("KeyError", r"(.+)", "Nel dizionario non c'è la chiave {0}."),
+    ("OverflowError", r"float infinity to integer",
+     "Un infinito non può diventare un intero: guarda da quale divisione, o da quale esponenziale, viene."),
+    ("OverflowError", r"out of bounds for",
+     "Quell'intero non ci sta nel tipo scelto per l'array: usa un tipo più largo, come `np.int64`."),
+    ("OverflowError", r"",
+     "Un risultato è troppo grande per il suo formato. Di solito è un esponenziale: togli prima il massimo dai "
+     "punteggi, o prendi l'esponenziale di una differenza."),
     ("ZeroDivisionError", r"", "C'è una divisione per zero."),
     ("AssertionError", r"", "Un tuo `assert` non è vero."),
     ("ModuleNotFoundError", r"No module named '(.+?)'",
@@ -123,8 +138,8 @@ def explain(type_names, message):
         type_names: il nome della sua classe e delle classi da cui deriva, dalla più vicina.
         message: il suo testo.
     """
-    for name, pattern, text in _RULES:
-        if name in type_names:
+    for names, pattern, text in _RULES:
+        if not set(names.split("|")).isdisjoint(type_names):
             found = re.search(pattern, message)
             if found:
                 return text.format(*found.groups())
