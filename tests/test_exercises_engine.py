@@ -289,6 +289,8 @@ def test_true_in_many_ways(answer):
     [
         (0.5, "0,5"),
         (0.5, "0.5"),
+        (57.0, "57 %"),
+        (57, "57%"),
         (0.5, Fraction(1, 2)),
         (8030261248, "8.030.261.248"),
         (8030261248, 8030261248.0),
@@ -350,7 +352,7 @@ def test_numbers_written_as_text_inside_a_pair():
     assert judge(exercise, ("8.030.261.248", "0,5"))
     assert judge(exercise, [8030261248, "0.5"])
     assert judge(exercise, {"a": 1}).message.startswith("Mi aspettavo una sequenza di 2 elementi")
-    assert_wrong(judge(exercise, ("8.030.261.248", "0,6")), "I valori non tornano")
+    assert_wrong(judge(exercise, ("8.030.261.248", "0,6")), "il secondo no")
     assert_wrong(judge(exercise, ("molti", 0.5)), "Mi aspettavo un numero, ho trovato un testo", "nell'elemento 1")
     assert_wrong(judge(exercise, "8.030.261.248 e 0,5"), "una sequenza di 2 elementi, ho trovato un testo")
     ragged = toy(lambda: [[1], [2, 3]])
@@ -359,6 +361,17 @@ def test_numbers_written_as_text_inside_a_pair():
     assert judge(toy(lambda: np.array([[1.5, 2.0]])), [["1,5", "2"]])
     assert judge(toy(lambda: {"coppia": (1, 2)}), {"coppia": ("1", "2")})
     assert_wrong(judge(toy(lambda: (True, False)), ("vero", "vero")), "I valori non tornano")
+
+
+def test_half_a_pair_of_numbers_is_told_which_half():
+    exercise = toy(lambda: (2.5, 7))
+    assert_wrong(judge(exercise, (2.5, 8)), "Il primo numero è giusto, il secondo no.")
+    assert_wrong(judge(exercise, ("2,4", "7")), "Il secondo numero è giusto, il primo no.")
+    assert_wrong(judge(exercise, [2.4, 8]), "né il primo né il secondo")
+    assert_wrong(judge(exercise, 2.5), "Mi aspettavo una sequenza di 2 elementi, ho trovato un numero")
+    text = judge(toy(lambda: ("rana", "a")), ("rana", "o"))     # dire quale darebbe la risposta
+    assert_wrong(text)
+    assert "primo" not in text.message
 
 
 def test_float16_is_the_right_idea_with_too_little_precision():
@@ -556,6 +569,10 @@ ERRORS = {
     "matmul di torch": (lambda s: torch.from_numpy(s) @ torch.from_numpy(s), "lunghi 3 e 2"),
     "broadcast": (lambda s: s + s.sum(-1), "elemento per elemento"),
     "broadcast di torch": (lambda s: torch.from_numpy(s) + torch.ones(5), "lunghi 1: qui sono 3 e 5"),
+    "in fila con un vettore": (lambda s: np.concatenate([s, s[0]]), "diventa una riga con `k[None]`"),
+    "in fila sull'asse sbagliato": (lambda s: np.vstack([s, s[:, 0]]), "una riga o una colonna"),
+    "tabelle di numero diverso": (lambda s: np.ones((4, 3, 3)) @ np.ones((2, 3, 3)), "quante tabelle"),
+    "posto della shape sbagliata": (lambda s: np.zeros((2, 2)).__setitem__(0, s[0]), "(3,) in un posto di shape (2,)"),
     "reshape": (lambda s: s.reshape(4, 4), "La shape (4, 4) non contiene 6 elementi"),
     "view": (lambda s: torch.from_numpy(s).T.view(6), "usa `reshape`"),
     "view impossibile": (lambda s: torch.from_numpy(s).view(4, 4), "non contiene 6 elementi"),

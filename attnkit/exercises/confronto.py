@@ -107,7 +107,8 @@ def _compare_lists(expected, got, rtol, atol, where):
     if _holds_only_numbers(expected):       # una shape: lista, tupla, torch.Size o array fa lo stesso
         numbers = as_numbers(expected)
         got = _read_numbers(got, expected)
-        if numbers is not None and isinstance(got, (list, np.ndarray)) and not _holds_text(got):
+        several = isinstance(got, list) or (isinstance(got, np.ndarray) and got.ndim)
+        if numbers is not None and several and not _holds_text(got):
             return _compare_arrays(numbers, got, rtol, atol, where)
     if isinstance(got, np.ndarray) and got.ndim:
         got = list(got)
@@ -166,7 +167,7 @@ def _read_numbers(got, expected):
 
 def _read_number(text, expected):
     """Il numero (o il vero e falso) che un testo dice, alla maniera italiana o a quella inglese."""
-    simple = simplify(text)
+    simple = simplify(text).removesuffix("%").rstrip()      # «57 %» è 57
     if expected.dtype.kind == "b":
         return np.asarray(_YES_NO[simple]) if simple in _YES_NO else text
     try:

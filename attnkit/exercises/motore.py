@@ -130,6 +130,12 @@ def _unknown_mistake(exercise, inputs, outcomes, reference, failing):
     if difference.kind == "valori" and not inputs[smallest] and _only_flags(expected):
         right = count_right(expected, got, exercise.rtol, exercise.atol)     # dire quali darebbe la risposta
         return [f"Voci giuste: {right} su {len(expected)}. Ripensale una per una."]
+    if difference.kind == "valori" and not inputs[smallest] and _only_two_numbers(expected):
+        right = [compare(one, other, exercise.rtol, exercise.atol) is None
+                 for one, other in zip(expected, got, strict=True)]
+        halves = {(True, False): "Il primo numero è giusto, il secondo no.",
+                  (False, True): "Il secondo numero è giusto, il primo no."}
+        return [halves.get(tuple(right), "I valori non tornano, né il primo né il secondo.")]
     if difference.kind != "valori":
         return [_located(difference), *shown]
     if all(outcomes[number].failure is None and low_precision(reference[number].value, outcomes[number].value)
@@ -148,6 +154,11 @@ def _unknown_mistake(exercise, inputs, outcomes, reference, failing):
 def _only_flags(expected):
     """Vero per un dizionario di sì e no."""
     return isinstance(expected, dict) and all(np.asarray(value).dtype.kind == "b" for value in expected.values())
+
+
+def _only_two_numbers(expected):
+    return isinstance(expected, list) and len(expected) == 2 and all(
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf" for value in expected)
 
 
 def _clue(args, difference):

@@ -72,10 +72,22 @@ _RULES = (
     ("RuntimeError", r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)",
      "Due tensor si combinano elemento per elemento solo se gli assi coincidono o sono lunghi 1: "
      "qui sono {0} e {1}."),
+    ("ValueError", r"all the input arrays must have same number of dimensions",
+     "Per mettere in fila due array servono tanti assi uguali: un vettore solo diventa una riga con `k[None]`, una "
+     "colonna con `k[:, None]`. `np.vstack` fa da sé con le righe."),
+    ("ValueError", r"all the input array dimensions .*must match exactly",
+     "Si mettono in fila array che, tolto l'asse su cui si allungano, hanno la stessa shape. Scegli l'asse con "
+     "`axis`, e guarda se quello che aggiungi è una riga o una colonna."),
+    ("ValueError", r"operands could not be broadcast together with remapped shapes",
+     "In `A @ B` gli assi prima degli ultimi due si combinano solo se coincidono o sono lunghi 1: guarda quante "
+     "tabelle ci sono da una parte e quante dall'altra."),
     ("ValueError", r"operands could not be broadcast together with shapes (.*)",
      "Due array si combinano elemento per elemento solo se gli assi, contati dal fondo, coincidono "
      "o sono lunghi 1: "
      "qui le shape sono {0}."),
+    ("ValueError", r"could not broadcast input array from shape (\(.*?\)) into shape (\(.*?\))",
+     "Stai scrivendo un array di shape {0} in un posto di shape {1}: guarda con quale shape hai creato l'array che "
+     "riempi."),
     ("ValueError", r"cannot reshape array of size (\d+) into shape (\(.*\))",
      "La shape {1} non contiene {0} elementi: `reshape` non ne aggiunge e non ne toglie."),
     ("RuntimeError", r"shape '(.+?)' is invalid for input of size (\d+)",
