@@ -134,6 +134,13 @@ def test_la_virgola_resta_accanto_alla_sua_formula():
     assert insieme["classes"] == ["formula-e-segno"] and insieme.astext() == "d_k," and resto.astext() == " e poi"
 
 
+def test_un_segno_uguale_scritto_prima_resta_al_suo_posto():
+    riga = paragrafo(nodes.emphasis("", "chiave"), nodes.Text("; "), nodes.math("", "K"), nodes.Text("; "),
+                     nodes.emphasis("", "capitolo 2"))
+    (nodo,) = applica(tipografia.Punteggiatura, riga)
+    assert nodo.astext() == "chiave; K; capitolo 2"
+
+
 @pytest.mark.parametrize("formula, seguito", [("d_k", " e poi"), ("x + " * 20, ", e poi")])
 def test_una_formula_lunga_o_senza_segni_resta_com_era(formula, seguito):
     (nodo,) = applica(tipografia.Punteggiatura, paragrafo(nodes.math("", formula), nodes.Text(seguito)))

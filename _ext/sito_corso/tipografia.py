@@ -50,7 +50,9 @@ class Punteggiatura(SphinxTransform):
             insieme = nodes.inline("", "", classes=["formula-e-segno"])
             formula.replace_self(insieme)
             insieme += [formula, nodes.Text(testo[0])]
-            insieme.parent.replace(testo, nodes.Text(testo[1:]))
+            # Per posto, non per valore: nella stessa riga un testo uguale, «; », può esserci già prima.
+            genitore = insieme.parent
+            genitore[genitore.index(insieme) + 1] = nodes.Text(testo[1:])
 
 
 def setup(app):
