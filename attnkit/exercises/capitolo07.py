@@ -230,7 +230,7 @@ EXERCISES = (
             Misconception("MQA, e la media stampata", lambda: (1.51 / 0.24, 46.6), "Il tempo che hai usato è quello di MQA, e la domanda chiede GQA-8. E la media è quella stampata: calcolala dai sette punteggi."),
             Misconception("rapporto rovesciato", lambda: (0.28 / 1.51, 327.3 / 7), "La media è giusta. Il rapporto è rovesciato: quante volte *più veloce* è il tempo di prima diviso quello di dopo."),
             Misconception("MQA al posto di GQA", lambda: (1.51 / 0.24, 327.3 / 7), "La media è giusta. Il tempo che hai usato è quello di MQA: la domanda chiede GQA-8."),
-            Misconception("la riga di GQA", lambda: (1.51 / 0.28, 330.1 / 7), "Il primo numero è giusto. La media è quella di GQA-8-XXL: la domanda chiede MQA-XXL."),
+            Misconception("la colonna di GQA", lambda: (1.51 / 0.28, 330.1 / 7), "Il primo numero è giusto. La media è quella di GQA-8-XXL: la domanda chiede MQA-XXL."),
             Misconception("anche la media fra i punteggi", lambda: (1.51 / 0.28, (327.3 + 46.6) / 8), "Il primo numero è giusto. Hai contato anche la media stampata fra i punteggi: sono sette."),
         ),
         praise="Una tabella si può controllare. Tre medie su quattro si accordano con l'arrotondamento dei punteggi; quella di MQA no, e l'articolo non dice perché.",
