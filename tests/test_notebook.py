@@ -135,6 +135,43 @@ def test_i_link_locali_portano_a_un_file(percorso):
             assert (percorso.parent / meta).exists(), f"{cella['id']}: {meta} non c'è"
 
 
+COLLEGAMENTO = re.compile(r"\]\((https?://[^)\s]+)\)")
+RIFERIMENTI = (notebook.RADICE / "riferimenti.md").read_text(encoding="utf-8")
+VOCI = [re.split(r"\n(?!  )", voce)[0] for voce in re.split(r"^- ", RIFERIMENTI, flags=re.MULTILINE)[1:]]
+
+
+def citate(percorso, da=""):
+    """Gli indirizzi di altri siti che un notebook cita, tutti o dopo il titolo `da`."""
+    testo = "\n".join(sorgente(c) for c in celle(percorso, "markdown"))
+    return set(COLLEGAMENTO.findall(testo.partition(da)[2] if da else testo))
+
+
+@ogni_notebook
+def test_ogni_fonte_citata_sta_nei_riferimenti(percorso):
+    assert not citate(percorso) - set(COLLEGAMENTO.findall(RIFERIMENTI))
+
+
+@ogni_capitolo
+def test_le_fonti_del_capitolo_lo_nominano_nei_riferimenti(percorso):
+    """Chi parte dai riferimenti trova il capitolo; la lezione da cui nasce il corso vale per tutti."""
+    fonti = citate(percorso, "## Fonti")
+    assert fonti
+    for voce in VOCI:
+        if fonti & set(COLLEGAMENTO.findall(voce)) and "learn.deeplearning.ai" not in voce:
+            assert f"(chapters/{percorso.name})" in voce, f"{percorso.name} non è nella voce: {voce[:60]}"
+
+
+@pytest.mark.parametrize("voce", VOCI, ids=[re.sub(r"\W+", "-", v[:30]) for v in VOCI])
+def test_ogni_riferimento_e_citato_e_dice_che_cosa_leggere(voce):
+    fonti = set(COLLEGAMENTO.findall(voce))
+    citanti = {int(p.name[:2]) for p in NOTEBOOK if fonti & citate(p)}
+    detti = {int(n) for n in re.findall(r"\(chapters/(\d\d)-", voce)}
+    assert citanti, "nessun capitolo la cita"
+    assert detti <= citanti, f"la voce nomina i capitoli {sorted(detti - citanti)}, che non la citano"
+    spiegazione = re.sub(r"\[[^]]*\]\([^)]*\)|\*[^*]+\*", "", voce)
+    assert len(re.findall(r"\w{2,}", spiegazione)) > 8, "manca una riga su che cosa leggere"
+
+
 @ogni_notebook
 def test_il_codice_gira_ovunque(percorso):
     for cella in celle(percorso, "code")[1:]:  # la preparazione ha la sua prova
