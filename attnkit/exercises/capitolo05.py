@@ -94,7 +94,7 @@ def batch_weights(Q, K, maschere):
 def _batch_weights(place, scale=True, before=True):
     def wrong(Q, K, maschere):
         scores = Q @ K.swapaxes(-1, -2) / (np.sqrt(K.shape[-1]) if scale else 1)
-        visible = np.broadcast_to(place(maschere, Q.shape[1]), scores.shape)
+        visible = place(maschere, Q.shape[1])                    # si estende da sola, o solleva, come a chi sbaglia
         return softmax(np.where(visible, scores, -np.inf)) if before else np.where(visible, softmax(scores), 0)
     return wrong
 
@@ -218,6 +218,8 @@ EXERCISES = (
                           "È l'errore di partenza. NumPy allinea gli assi da destra: la maschera (B, T, T) finisce sull'asse delle head, e quando B = H nessuno protesta. Serve un asse in mezzo: (B, 1, T, T)."),
             Misconception("asse aggiunto davanti", _batch_weights(lambda m, H: m[None]),
                           "L'asse in più va dopo quello del batch, non prima: con (1, B, T, T) la maschera resta sull'asse delle head."),
+            Misconception("asse aggiunto in fondo", _batch_weights(lambda m, H: m[..., None]),
+                          "L'asse in più va dopo quello del batch, non in fondo: con (B, T, T, 1) le righe della maschera finiscono sull'asse delle head."),
             Misconception("una maschera per tutti", _batch_weights(lambda m, H: m[0]),
                           "Hai usato la maschera della prima frase per tutte."),
             Misconception("maschera trasposta", _batch_weights(lambda m, H: m.swapaxes(-1, -2)[:, None]),
