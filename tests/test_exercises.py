@@ -271,11 +271,11 @@ def edge_cut(T, i, j):
 
 
 @pytest.mark.parametrize("id, answer", [
-    ("1.4", lambda pesi: np.array([divmod(int((pesi - 2 * np.eye(len(pesi))).argmax()), len(pesi))]).ravel()),
+    ("1.3", lambda pesi: np.array([divmod(int((pesi - 2 * np.eye(len(pesi))).argmax()), len(pesi))]).ravel()),
     ("1.5", lambda pesi, V: [sum((p * v) ** 2 for v in row) ** 0.5 for p, row in zip(pesi, V)]),
     ("1.5", lambda pesi, V: (torch.from_numpy(pesi)[:, None] * torch.from_numpy(V)).norm(dim=1)),
-    ("1.2", rows_by_hand),
-    ("1.2", lambda tabella: (tabella / tabella.sum(-1)[:, None]).astype(np.float32)),
+    ("1.4", rows_by_hand),
+    ("1.4", lambda tabella: (tabella / tabella.sum(-1)[:, None]).astype(np.float32)),
     ("2.1", lambda T, D, Dh: {"pesi": [T, T], "Q": torch.Size([T, Dh]), "Wq": [D, Dh], "X": (T, D)}),
     ("2.2", projection_by_hand),
     ("2.2", lambda X, W: np.einsum("td,dh->th", X, W)),

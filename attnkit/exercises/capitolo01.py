@@ -74,34 +74,15 @@ EXERCISES = (
                           "La risposta è quella, ma il nome è un token e il determinante un altro: basta il nome."),
             Misconception("accordo giusto, nome dell'altro", lambda: ("volpi", "a"),
                           "Il finale è quello giusto, e concorda con «rana»: è lì che deve andare il peso."),
+            Misconception("scambiati", lambda: ("a", "rana"),
+                          "Le due risposte sono giuste, nell'ordine opposto: prima il nome, poi la lettera."),
+            Misconception("l'altra frase", lambda: ("gatta", "a"),
+                          "È la risposta dell'esempio. Qui la frase è un'altra: chi c'è al posto della gatta e del topo?"),
         ),
         praise="Ciò che conta cambia con chi guarda: le stesse parole, un'altra radice, un altro peso.",
     ),
     Exercise(
-        id="1.2", title="Righe che non sommano a uno", kind="trova il bug", stars=2, minutes=8,
-        statement="La funzione `normalizza_sbagliata` dovrebbe trasformare una tabella di numeri positivi, shape (Tq, Tk), in pesi: ogni riga, "
-                  "cioè ogni query, deve sommare a uno. Trova l'errore e scrivi `normalizza`.",
-        reference=lambda tabella: tabella / tabella.sum(axis=1, keepdims=True), inputs=_positive_tables,
-        properties=(("le righe sommano a uno", _rows_sum_to_one),),
-        misconceptions=(
-            Misconception("normalizza le colonne", lambda tabella: tabella / tabella.sum(axis=0),
-                          "Così sommano a uno le colonne. A sommare a uno dev'essere ciò che una query distribuisce, cioè la sua riga: `axis=1`."),
-            Misconception("divide per il totale", lambda tabella: tabella / tabella.sum(),
-                          "Hai diviso per la somma di tutta la tabella: a sommare a uno è la tabella intera, non ogni riga."),
-            Misconception("divide per il massimo", lambda tabella: tabella / tabella.max(axis=1, keepdims=True),
-                          "Dividendo per il massimo la casella più grande vale 1, ma la riga non somma a uno."),
-            Misconception("softmax delle righe", lambda tabella: np.exp(tabella) / np.exp(tabella).sum(axis=1, keepdims=True),
-                          "Le righe sommano a uno, ma hai aggiunto un esponenziale. Qui i numeri sono già positivi: basta dividere per la somma."),
-            Misconception("restituite le somme", lambda tabella: tabella.sum(axis=1, keepdims=True),
-                          "Hai restituito le somme delle righe: manca la divisione."),
-            Misconception("keepdims dimenticato", lambda tabella: tabella / tabella.sum(axis=1),
-                          "Le due shape non si accordano. Sommando lungo `axis=1` si perde una dimensione, e NumPy affianca il risultato alle colonne. "
-                          "Con una tabella quadrata non se ne accorgerebbe nessuno. Serve `keepdims=True`."),
-        ),
-        praise="Somma a uno ciò che una query distribuisce: la riga.",
-    ),
-    Exercise(
-        id="1.3", title="Leggere una riga", kind="leggi la tabella", stars=1, minutes=3,
+        id="1.2", title="Leggere una riga", kind="leggi la tabella", stars=1, minutes=3,
         statement="Nella tabella dei pesi di «la gatta insegue il topo perché affamat-», a quale token dà il peso maggiore il token `il`? "
                   "Restituisci il token, come stringa.",
         reference=who_looks_at_most,
@@ -118,7 +99,7 @@ EXERCISES = (
         praise="Riga: chi guarda. Colonna: chi è guardato.",
     ),
     Exercise(
-        id="1.4", title="La coppia più forte", kind="scrivi", stars=1, minutes=5,
+        id="1.3", title="La coppia più forte", kind="scrivi", stars=1, minutes=5,
         statement="Scrivi una funzione che riceve una tabella di pesi, shape (T, T), e restituisce la coppia (i, j) di peso "
                   "maggiore con i diverso da j: i è il token che guarda (la riga), j quello guardato (la colonna).",
         reference=strongest_pair, inputs=_weight_tables,
@@ -134,6 +115,29 @@ EXERCISES = (
                           "`np.unravel_index(indice, pesi.shape)`."),
         ),
         praise="Un peso appartiene a una coppia ordinata: chi guarda, chi è guardato.",
+    ),
+    Exercise(
+        id="1.4", title="Righe che non sommano a uno", kind="trova il bug", stars=2, minutes=8,
+        statement="La funzione `normalizza_sbagliata` dovrebbe trasformare una tabella di numeri positivi, shape (Tq, Tk), in pesi: ogni riga, "
+                  "cioè ogni token che guarda, deve sommare a uno. Trova l'errore e scrivi `normalizza`.",
+        reference=lambda tabella: tabella / tabella.sum(axis=1, keepdims=True), inputs=_positive_tables,
+        properties=(("le righe sommano a uno", _rows_sum_to_one),),
+        misconceptions=(
+            Misconception("normalizza le colonne", lambda tabella: tabella / tabella.sum(axis=0),
+                          "Così sommano a uno le colonne. A sommare a uno dev'essere ciò che un token distribuisce quando guarda, cioè la sua riga: `axis=1`."),
+            Misconception("divide per il totale", lambda tabella: tabella / tabella.sum(),
+                          "Hai diviso per la somma di tutta la tabella: a sommare a uno è la tabella intera, non ogni riga."),
+            Misconception("divide per il massimo", lambda tabella: tabella / tabella.max(axis=1, keepdims=True),
+                          "Dividendo per il massimo la casella più grande vale 1, ma la riga non somma a uno."),
+            Misconception("softmax delle righe", lambda tabella: np.exp(tabella) / np.exp(tabella).sum(axis=1, keepdims=True),
+                          "Le righe sommano a uno, ma hai aggiunto un esponenziale. Qui i numeri sono già positivi: basta dividere per la somma."),
+            Misconception("restituite le somme", lambda tabella: tabella.sum(axis=1, keepdims=True),
+                          "Hai restituito le somme delle righe: manca la divisione."),
+            Misconception("keepdims dimenticato", lambda tabella: tabella / tabella.sum(axis=1),
+                          "Le due shape non si accordano. Sommando lungo `axis=1` si perde una dimensione, e NumPy affianca il risultato alle colonne. "
+                          "Con una tabella quadrata non se ne accorgerebbe nessuno. Serve `keepdims=True`."),
+        ),
+        praise="Somma a uno ciò che un token distribuisce quando guarda: la riga.",
     ),
     Exercise(
         id="1.5", title="Quanto porta davvero un token", kind="scrivi", stars=2, minutes=8,
@@ -154,6 +158,8 @@ EXERCISES = (
                           "Hai sommato i contributi: è l'uscita della head. Qui servono separati, un numero per token."),
             Misconception("somma dei valori assoluti", lambda pesi, V: (pesi[:, None] * np.abs(V)).sum(axis=1),
                           "Hai sommato i valori assoluti. La lunghezza di un vettore è la radice della somma dei quadrati."),
+            Misconception("la stessa lunghezza per tutti", lambda pesi, V: pesi * np.linalg.norm(V),
+                          "Hai moltiplicato ogni peso per la stessa lunghezza, quella di tutta la tabella. Ogni value ha la sua: la norma va presa riga per riga, con `axis=1`."),
             Misconception("una lunghezza sola", lambda pesi, V: np.linalg.norm(pesi[:, None] * V),
                           "Hai preso la lunghezza di tutta la tabella: ne serve una per riga, con `axis=1`."),
             Misconception("pesi non in colonna", lambda pesi, V: np.linalg.norm(pesi * V, axis=1),
