@@ -12,16 +12,26 @@ Ogni modulo si occupa di una cosa sola e la registra con la propria funzione `se
 - `anteprima`: ciò che si vede di una pagina quando se ne condivide l'indirizzo;
 - `data`: la data dell'ultima modifica, presa da git;
 - `non_trovata`: la pagina 404, con gli indirizzi che partono dalla radice del sito;
-- `laboratorio`: i pesi e le parole che la pagina del laboratorio legge;
+from . import (anteprima, data, figure, formule, italiano, laboratorio, modelli, non_trovata, repository, riquadri,
+               risorse, tabelle, tipografia)
+
+MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, laboratorio, modelli,
 - `risorse`: ogni pagina carica solo gli script e gli stili che le servono.
 
 Le parti di pagina riscritte rispetto al tema stanno in `_templates`.
 """
 
+<<<<<<< HEAD
 from . import (anteprima, data, figure, formule, italiano, laboratorio, non_trovata, repository, riquadri, risorse,
                tabelle, tipografia)
 
 MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, laboratorio,
+=======
+from . import (anteprima, data, figure, formule, italiano, modelli, non_trovata, repository, riquadri, risorse,
+               tabelle, tipografia)
+
+MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, modelli,
+>>>>>>> 9f1e716 (Laboratorio: l'anello un passo alla volta, e i conti di un modello)
           risorse)
 
 
