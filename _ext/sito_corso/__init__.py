@@ -12,27 +12,18 @@ Ogni modulo si occupa di una cosa sola e la registra con la propria funzione `se
 - `anteprima`: ciò che si vede di una pagina quando se ne condivide l'indirizzo;
 - `data`: la data dell'ultima modifica, presa da git;
 - `non_trovata`: la pagina 404, con gli indirizzi che partono dalla radice del sito;
-from . import (anteprima, data, figure, formule, italiano, laboratorio, modelli, non_trovata, repository, riquadri,
-               risorse, tabelle, tipografia)
-
-MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, laboratorio, modelli,
+- `laboratorio`: i pesi e le parole con cui la pagina del laboratorio calcola dal vivo;
+- `modelli`: le misure dei modelli aperti, per i conti del laboratorio;
 - `risorse`: ogni pagina carica solo gli script e gli stili che le servono.
 
 Le parti di pagina riscritte rispetto al tema stanno in `_templates`.
 """
 
-<<<<<<< HEAD
-from . import (anteprima, data, figure, formule, italiano, laboratorio, non_trovata, repository, riquadri, risorse,
-               tabelle, tipografia)
+from . import (anteprima, data, figure, formule, italiano, laboratorio, modelli, non_trovata, repository, riquadri,
+               risorse, tabelle, tipografia)
 
-MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, laboratorio,
-=======
-from . import (anteprima, data, figure, formule, italiano, modelli, non_trovata, repository, riquadri, risorse,
-               tabelle, tipografia)
-
-MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata, modelli,
->>>>>>> 9f1e716 (Laboratorio: l'anello un passo alla volta, e i conti di un modello)
-          risorse)
+MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata,
+          laboratorio, modelli, risorse)
 
 
 def setup(app):

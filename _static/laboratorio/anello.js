@@ -57,7 +57,7 @@ const ALTO = 70;
 /** Dove stanno i dispositivi, in un riquadro largo `largo`: in cerchio, in senso orario. */
 function posti(P, largo) {
   const riquadro = P > 6 ? 74 : 88;
-  const [rx, ry] = [(largo - riquadro) / 2 - 4, P === 2 ? 0 : P < 5 ? 112 : P < 7 ? 132 : 158];
+  const [rx, ry] = [(largo - riquadro) / 2 - 4, P === 2 ? 0 : P < 5 ? 112 : P < 7 ? 148 : 172];
   const alto = 2 * ry + ALTO + 16 + (P === 2 ? 70 : 0);
   const inizio = P === 2 ? Math.PI : -Math.PI / 2;
   const centri = Array.from({ length: P }, (_, r) => {
