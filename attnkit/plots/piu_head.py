@@ -155,7 +155,9 @@ def head_tables(tokens, tables, titles, *, marked=(), columns=2):
     write(axes, 3.6, rows * block + 0.02, "pesi in %; sotto il 10 % non sono scritti; tratteggiato = futuro", size=8, color=SOFT)
     for k, i, j in marked:
         x, y = 0.92 + (k % columns) * (7.2 / columns), (k // columns) * block + 1.06
-        axes.add_patch(Rectangle((x + j * cw, y + i * ch), cw, ch, facecolor="none", edgecolor=OUTPUT, linewidth=2.2))
+        # Un filo chiaro fra casella e cornice: senza, in scala di grigi, la cornice sparirebbe nella casella scura.
+        for out, color in ((0.018, PAPER), (0.046, OUTPUT)):
+            axes.add_patch(Rectangle((x + j * cw - out, y + i * ch - out), cw + 2 * out, ch + 2 * out, facecolor="none", edgecolor=color, linewidth=2))
     return figure
 
 

@@ -10,7 +10,8 @@ from attnkit.plots.tela import FAINT, INK, PAPER, SOFT, STYLE, CourseFigure, can
 NEAR, FAR = "#5B7083", "#E3AF4A"                              # vicini e lontani: uno scuro e uno chiaro, anche in grigio
 
 
-def grids(panels, *, across=None, legend=(), rows=None, columns=None, cell=None):
+def grids(panels, *, across=None, legend=(), rows=None, columns=None, cell=None,
+          what="Una riga per chi guarda, una colonna per chi è guardato; le caselle piene sono le coppie visibili."):
     """Una griglia per riquadro: una riga per chi guarda, una colonna per chi è guardato.
 
     Args:
@@ -19,6 +20,7 @@ def grids(panels, *, across=None, legend=(), rows=None, columns=None, cell=None)
         legend: che cosa vogliono dire il colore 1 e, se c'è, il colore 2.
         rows, columns: le etichette di righe e colonne, uguali per tutti i riquadri; None = nessuna.
         cell: il lato di una casella, in pollici; None = quanto ci sta.
+        what: che cosa sono righe, colonne e caselle piene, per il testo alternativo.
 
     Returns:
         Una figura. Capitolo 8.
@@ -31,7 +33,7 @@ def grids(panels, *, across=None, legend=(), rows=None, columns=None, cell=None)
     high = tall * cell + (0.75 if columns else 0.42)
     lines = -(-len(panels) // across)
     said = "; ".join(f"{title}, {int((t > 0).sum())} caselle piene su {t.size}, {int((t[-1] > 0).sum())} nell'ultima riga" for title, t in panels)
-    figure, axes = canvas(7.2, lines * high + (0.38 if legend else 0.08), "Una riga per chi guarda, una colonna per chi è guardato; le caselle piene sono le coppie visibili. " + said + ".")
+    figure, axes = canvas(7.2, lines * high + (0.38 if legend else 0.08), f"{what} {said}.")
     for p, (title, table) in enumerate(panels):
         x, y = (p % across) * panel + left, (p // across) * high + 0.36
         width = table.shape[1] * cell
