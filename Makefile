@@ -10,7 +10,7 @@ endif
 # Prepara l'ambiente, se serve, e ci esegue dentro il resto della riga.
 CORSO = $(PYTHON) strumenti/ambiente.py
 
-.PHONY: aiuto sito leggi test lab notebook repository immagini pesi ambiente pulisci
+.PHONY: aiuto sito leggi test lab notebook repository immagini pesi colab minime nuove controlli ambiente pulisci
 
 aiuto:
 	@echo "make sito         prepara l'ambiente, esegue i notebook e costruisce il sito"
@@ -22,6 +22,10 @@ aiuto:
 	@echo "make notebook     riesegue e normalizza tutti i notebook"
 	@echo "make immagini     ridisegna le figure di images/ e l'anteprima del sito"
 	@echo "make pesi         riaddestra i modelli del corso e ne salva i pesi"
+	@echo "make colab        esegue ogni notebook da solo, come in Colab (un quarto d'ora)"
+	@echo "make minime       prova attnkit con le versioni più vecchie che ammette"
+	@echo "make nuove        prova attnkit con le ultime versioni pubblicate"
+	@echo "make controlli    controlla i workflow e le falle note dei pacchetti"
 	@echo "make repository URL=https://github.com/nome/repository"
 	@echo "                  scrive l'indirizzo del corso in _config.yml e nei notebook"
 	@echo "make pulisci      toglie il sito costruito"
@@ -52,9 +56,23 @@ repository:
 immagini:
 	@$(CORSO) strumenti/immagini.py
 	@$(CORSO) strumenti/anteprima.py
+	@$(CORSO) strumenti/vista.py
 
 pesi:
 	@$(CORSO) -m attnkit.toy
+
+# Questi si fanno un ambiente ciascuno, accanto a quello del corso.
+colab:
+	@$(PYTHON) strumenti/colab.py
+
+minime:
+	@$(PYTHON) strumenti/versioni.py minime
+
+nuove:
+	@$(PYTHON) strumenti/versioni.py nuove
+
+controlli:
+	@$(PYTHON) strumenti/controlli.py
 
 pulisci:
 	@rm -rf _build
