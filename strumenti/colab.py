@@ -17,6 +17,7 @@ Prima di tutto si controlla anche il caso triste: senza repository, una riga in 
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -90,9 +91,11 @@ def esegui(file: Path, ambiente: Path, git: dict[str, str]) -> tuple[dict, str]:
         [str(python_di(ambiente)), "-c", "from nbclient.cli import main; main()", f"--timeout={SECONDI_PER_CELLA}",
          "--allow-errors", f"--output={fatto.name}", file.name],
         cwd=file.parent, capture_output=True, text=True, encoding="utf-8",
-        env=variabili(ambiente, **git, JUPYTER_PREFER_ENV_PATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1", MPLBACKEND="agg"))
+        # Un thread, come in prove.py: su una macchina occupata due passano il tempo ad aspettarsi.
+        env={**variabili(ambiente, **git, JUPYTER_PREFER_ENV_PATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1", MPLBACKEND="agg"),
+             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")})
     if not fatto.exists():
-        return {}, corsa.stderr or "nbclient non ha scritto nulla"
+        return {}, "\n    ".join(corsa.stderr.splitlines()[-12:]) or "nbclient non ha scritto nulla"
     return json.loads(fatto.read_text(encoding="utf-8")), ""
 
 
