@@ -10,13 +10,16 @@ endif
 # Prepara l'ambiente, se serve, e ci esegue dentro il resto della riga.
 CORSO = $(PYTHON) strumenti/ambiente.py
 
-.PHONY: aiuto sito leggi test lab notebook repository immagini pesi colab minime nuove controlli ambiente pulisci
+.PHONY: aiuto sito leggi test lab compiti notebook repository immagini pesi colab minime nuove controlli ambiente pulisci
 
 aiuto:
 	@echo "make sito         prepara l'ambiente, esegue i notebook e costruisce il sito"
 	@echo "make leggi        apre il sito nel browser"
 	@echo "make test         esegue tutte le prove, notebook compresi"
 	@echo "make lab          apre i notebook in JupyterLab"
+	@echo ""
+	@echo "Per chi insegna:"
+	@echo "make compiti      prepara i capitoli come compiti di nbgrader, con i punti"
 	@echo ""
 	@echo "Per chi scrive:"
 	@echo "make notebook     riesegue e normalizza tutti i notebook"
@@ -46,6 +49,9 @@ test:
 
 lab:
 	@$(CORSO) -m jupyterlab chapters
+
+compiti:
+	@$(CORSO) strumenti/compiti.py
 
 notebook:
 	@$(CORSO) strumenti/notebook.py
