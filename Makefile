@@ -10,7 +10,7 @@ endif
 # Prepara l'ambiente, se serve, e ci esegue dentro il resto della riga.
 CORSO = $(PYTHON) strumenti/ambiente.py
 
-.PHONY: aiuto sito leggi test lab compiti notebook repository immagini pesi colab minime nuove controlli ambiente pulisci
+.PHONY: aiuto sito leggi test lab pdf dispensa compiti notebook repository immagini pesi colab minime nuove controlli ambiente pulisci
 
 aiuto:
 	@echo "make sito         prepara l'ambiente, esegue i notebook e costruisce il sito"
@@ -19,6 +19,8 @@ aiuto:
 	@echo "make lab          apre i notebook in JupyterLab"
 	@echo ""
 	@echo "Per chi insegna:"
+	@echo "make pdf          stampa il corso intero, in _build/pdf"
+	@echo "make dispensa     raccoglie gli esercizi, in _build/dispensa; SOLUZIONI=1, SUGGERIMENTI=1"
 	@echo "make compiti      prepara i capitoli come compiti di nbgrader, con i punti"
 	@echo ""
 	@echo "Per chi scrive:"
@@ -49,6 +51,12 @@ test:
 
 lab:
 	@$(CORSO) -m jupyterlab chapters
+
+pdf:
+	@$(CORSO) strumenti/libro.py
+
+dispensa:
+	@$(CORSO) strumenti/dispensa.py $(if $(SUGGERIMENTI),--suggerimenti) $(if $(SOLUZIONI),--soluzioni)
 
 compiti:
 	@$(CORSO) strumenti/compiti.py

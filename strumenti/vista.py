@@ -8,8 +8,6 @@ browser disegna i caratteri a modo suo, quindi qui non c'è una verifica byte pe
 """
 
 import io
-import os
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Error, sync_playwright
 
+import browser
 from sito import RADICE, servi
 
 SITO = RADICE / "_build" / "html"
@@ -25,7 +24,6 @@ VISTE = {"light": RADICE / ".github" / "vista.png", "dark": RADICE / ".github" /
 PAGINA, FIGURA = "chapters/03-relevance-scoring.html", "#tutte-le-coppie-insieme .cell_output img"
 FINESTRA, SOTTO = {"width": 1180, "height": 916}, 20
 PESO_MASSIMO = 200_000
-BROWSER = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 
 
 def leggera(png: bytes) -> bytes:
@@ -38,27 +36,22 @@ def leggera(png: bytes) -> bytes:
     return memoria.getvalue()
 
 
-def fotografa(percorso: str | None) -> dict[str, bytes]:
-    """La finestra del browser sulla pagina scelta, a due punti per pixel, in ciascun tema.
-
-    Args:
-        percorso: il browser; None per quello di Playwright.
-    """
+def fotografa() -> dict[str, bytes]:
+    """La finestra del browser sulla pagina scelta, a due punti per pixel, in ciascun tema."""
     server = servi(SITO)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    radice = hasattr(os, "geteuid") and os.geteuid() == 0      # da root il recinto di Chromium non si apre
     viste = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=percorso, args=["--disable-gpu"] + ["--no-sandbox"] * radice)
+        aperto = browser.apri(playwright)
         for tema in VISTE:
-            pagina = browser.new_page(viewport=FINESTRA, device_scale_factor=2, color_scheme=tema,
+            pagina = aperto.new_page(viewport=FINESTRA, device_scale_factor=2, color_scheme=tema,
                                       locale="it-IT", reduced_motion="reduce")
             pagina.goto(f"http://127.0.0.1:{server.server_address[1]}/{PAGINA}", wait_until="networkidle")
             pagina.evaluate("([figura, sotto]) => scrollBy({behavior: 'instant', top: sotto - innerHeight"
                             " + document.querySelector(figura).getBoundingClientRect().bottom})", [FIGURA, SOTTO])
             pagina.wait_for_timeout(500)                       # l'indice a destra segna la sezione in vista
             viste[tema] = leggera(pagina.screenshot())
-        browser.close()
+        aperto.close()
     server.shutdown()
     server.server_close()
     return viste
@@ -69,8 +62,8 @@ def main() -> int:
         print("La vista del README resta com'è: manca il sito. Prima «make sito».")
         return 0
     try:
-        viste = fotografa(next(filter(None, map(shutil.which, BROWSER)), None))
-    except Error as errore:
+        viste = fotografa()
+    except (browser.NessunBrowser, Error) as errore:
         print(f"La vista del README resta com'è: non riesco ad aprire un browser.\n{str(errore).splitlines()[0]}")
         return 0
     for tema, png in viste.items():

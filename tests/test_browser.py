@@ -4,50 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from attnkit.plots import tela
 from axe_playwright_python.sync_playwright import Axe
+from browser import NessunBrowser
+from browser import apri as apri_browser
 from pagine import PESO_MASSIMO, SITO, nomi_pagine, serve_il_sito
 from playwright.sync_api import sync_playwright
 from sito import servi
 
-NOMI_DEL_BROWSER = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-# Nessuna richiesta d'ufficio del browser deve confondersi con quelle delle pagine.
-OPZIONI = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync"]
 LARGO, STRETTO = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 
 # Una parola e una sua forma flessa: la ricerca deve portare alle stesse pagine.
 PAROLE_CERCATE = [("attenzione", "attenzioni"), ("peso", "pesi"), ("matrice", "matrici")]
 
 
-def browser_di_sistema(playwright) -> str | None:
-    """Un Chromium già installato, o quello che Playwright ha scaricato da sé."""
-    for nome in NOMI_DEL_BROWSER:
-        if percorso := shutil.which(nome):
-            return percorso
-    proprio = playwright.chromium.executable_path
-    return proprio if Path(proprio).exists() else None
-
-
 @pytest.fixture(scope="module")
 def browser():
     serve_il_sito()
     with sync_playwright() as playwright:
-        percorso = browser_di_sistema(playwright)
-        if percorso is None:
-            motivo = f"serve un browser: nel PATH non trovo nessuno fra {', '.join(NOMI_DEL_BROWSER)}"
+        try:
+            aperto = apri_browser(playwright)
+        except NessunBrowser as motivo:
             if os.environ.get("BROWSER_OBBLIGATORIO") == "1":
-                pytest.fail(motivo)
-            pytest.skip(motivo)
-        # Nei contenitori, dove si è root, il recinto di Chromium non si può aprire.
-        radice = hasattr(os, "geteuid") and os.geteuid() == 0
-        aperto = playwright.chromium.launch(executable_path=percorso, args=OPZIONI + ["--no-sandbox"] * radice)
+                pytest.fail(str(motivo))
+            pytest.skip(str(motivo))
         yield aperto
         aperto.close()
 

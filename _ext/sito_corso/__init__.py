@@ -14,16 +14,17 @@ Ogni modulo si occupa di una cosa sola e la registra con la propria funzione `se
 - `non_trovata`: la pagina 404, con gli indirizzi che partono dalla radice del sito;
 - `laboratorio`: i pesi e le parole con cui la pagina del laboratorio calcola dal vivo;
 - `modelli`: le misure dei modelli aperti, per i conti del laboratorio;
+- `insegnare`: le tabelle della pagina per chi insegna, dai dati degli esercizi;
 - `risorse`: ogni pagina carica solo gli script e gli stili che le servono.
 
 Le parti di pagina riscritte rispetto al tema stanno in `_templates`.
 """
 
-from . import (anteprima, data, figure, formule, italiano, laboratorio, modelli, non_trovata, repository, riquadri,
-               risorse, tabelle, tipografia)
+from . import (anteprima, data, figure, formule, insegnare, italiano, laboratorio, modelli, non_trovata, repository,
+               riquadri, risorse, tabelle, tipografia)
 
 MODULI = (formule, italiano, repository, riquadri, tabelle, tipografia, figure, anteprima, data, non_trovata,
-          laboratorio, modelli, risorse)
+          laboratorio, modelli, insegnare, risorse)
 
 
 def setup(app):

@@ -14,10 +14,11 @@ from pathlib import Path
 RADICE = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(RADICE / "strumenti"), str(RADICE / "tests")]
 
+from browser import apri  # noqa: E402
 from pagine import PESO_MASSIMO, SITO, nomi_pagine  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from sito import servi  # noqa: E402
-from test_browser import LARGO, OPZIONI, browser_di_sistema, misure  # noqa: E402
+from test_browser import LARGO, misure  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 APERTURE, RALLENTATO, MASSIMO = 5, 4, 1500
@@ -40,7 +41,7 @@ def main():
     radice = f"http://127.0.0.1:{server.server_address[1]}/"
     righe = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_di_sistema(playwright), args=[*OPZIONI, "--no-sandbox"])
+        browser = apri(playwright)
         for nome in tqdm(nomi_pagine(), leave=False):
             volte = [una_volta(browser, radice + nome) for _ in range(APERTURE)]
             righe.append((statistics.median(ms for ms, _ in volte), max(byte for _, byte in volte), nome))
