@@ -154,5 +154,6 @@ def test_nel_capitolo_si_sfogliano(apri, capitolo, quanti, tema):
         pagina.set_viewport_size(STRETTO)
         pagina.wait_for_timeout(400)
         assert che_sporge(pagina) == []
+        assert mostra.evaluate("cornice => cornice.scrollWidth <= cornice.clientWidth"), "la tabella non sta in un telefono"
     pagina.emulate_media(media="print")
     assert visibile() == [True] * quanti and not mostra.locator("label").first.is_visible()

@@ -14,13 +14,17 @@ from attnkit.plots.tela import number
 _STYLE = """
 #ID{border:0;margin:0;padding:0;min-width:0}
 #ID>legend{float:none;font-size:1em;font-weight:600;margin:0 0 .4em;width:auto}
-#ID>figure{margin:.5em 0}
+#ID>figure{margin:.5em 0;padding:0}
 #ID figcaption{color:inherit;font-weight:400;margin:0 0 .5em;max-width:none;min-height:3.2em;padding:0;text-align:left}
 #ID table{border-collapse:collapse;font-size:.86em;font-variant-numeric:tabular-nums;margin:0}
 #ID :is(th,td){background:none;border:0;border-bottom:1px solid #8886;color:inherit;font-weight:400;padding:.25em .4em;text-align:right;vertical-align:bottom;white-space:nowrap}
 #ID tr>:first-child{padding-left:0;text-align:left}
 #ID thead th{border-bottom:2px solid;font-weight:600}
 #ID .qui{background:#e3af4a55;font-weight:600}
+@media screen and (max-width:500px){
+#ID table{font-size:.8em}
+#ID :is(th,td){padding:.25em .22em}
+}
 @media screen{
 #ID>input{appearance:none;height:1px;margin:0;opacity:0;position:absolute;width:1px}
 #ID>label{border:1px solid #888;border-radius:.4em;cursor:pointer;display:inline-block;margin:0 .3em .3em 0;min-width:2.2em;padding:.25em .5em;text-align:center}
