@@ -16,7 +16,7 @@ from attnkit.costs import _model, forward_flops, kv_cache_bytes, parameters, tra
 from attnkit.ring import places, simulate
 from attnkit.ring.disposizione import LAYOUTS
 from pagine import SITO
-from test_browser import STRETTO, apri, browser, che_sporge, indirizzo, violazioni  # noqa: F401
+from test_browser import LARGO, STRETTO, apri, browser, che_sporge, indirizzo, violazioni  # noqa: F401
 
 RADICE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(RADICE / "_ext"))
@@ -215,6 +215,16 @@ def test_la_pagina_scrive_quei_numeri(apri):
         assert stanno == [servono <= m["gigabyte"] * 10 ** 9 for m in macchine], nome
     pagina = riapri(apri, pagina)
     assert pagina.locator("#conti-modello").input_value() == list(MODELS)[-1] and pagina.problemi == []
+
+
+@pytest.mark.parametrize("finestra", [LARGO, STRETTO])
+def test_le_barre_sono_lunghe_quanto_la_colonna(apri, finestra):
+    """Gli stili delle altre parti della pagina non devono toccarle."""
+    pagina = apri(PAGINA, finestra=finestra)
+    for barra in pagina.locator(f"{CONTI} .quota-intera").all():
+        pezzi = [pezzo.bounding_box()["width"] for pezzo in barra.locator(".pezzo").all()]
+        intera = pagina.locator(f"{CONTI} .parti").bounding_box()["width"]
+        assert barra.bounding_box()["width"] == pytest.approx(intera, abs=2) and sum(pezzi) == pytest.approx(intera, abs=2)
 
 
 def test_una_misura_cambiata_resta_nell_indirizzo(apri):

@@ -293,8 +293,8 @@ function avvia(radice, { modelli, macchine }) {
       ["norme", "norme", P.norms, null],
       ["bias", "bias e numeri sciolti", P.biases || null, null],
     ].filter(([, nome, p, f]) => nome && (p !== null || f !== null));
-    const barra = (titolo, valori, totale) => crea("div", { class: "barra" }, crea("span", { class: "barra-nome", "aria-hidden": "true" }, titolo),
-      crea("div", { class: "barra-intera", role: "img", "aria-label": `${titolo}: ${valori.map(([, nome, v]) => `${nome} ${percento(rapporto(v, totale))}`).join(", ")}` },
+    const barra = (titolo, valori, totale) => crea("div", { class: "quota" }, crea("span", { class: "quota-nome", "aria-hidden": "true" }, titolo),
+      crea("div", { class: "quota-intera", role: "img", "aria-label": `${titolo}: ${valori.map(([, nome, v]) => `${nome} ${percento(rapporto(v, totale))}`).join(", ")}` },
         valori.map(([classe, , v]) => {
           const quota = rapporto(v, totale);
           return crea("span", { class: `pezzo ${classe}`, style: `width:${100 * quota}%`, "aria-hidden": "true" }, quota * radice.clientWidth > 60 ? percento(quota) : "");
