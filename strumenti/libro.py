@@ -33,7 +33,7 @@ TITOLO, AUTORE = "Self-attention nei transformer", "gli autori del corso"
 
 # Ciò che sulla carta non serve, o non si può fare.
 DI_TROPPO = ("script", "noscript", ".headerlink", ".copybtn", ".segno", ".progressi", ".lettere", ".invito", ".laboratorio",
-             ".schede", "details.hide", "button")
+             "details.hide", "button")
 PIEDE = ('<div style="width:100%;font-size:8pt;color:#444;text-align:center;font-family:sans-serif">'
          '<span class="pageNumber"></span></div>')
 
@@ -117,14 +117,16 @@ def componi(parti, *, titolo: str = TITOLO, sottotitolo: str = "Un corso in ital
     """
     documento = BeautifulSoup((SITO / "index.html").read_text(encoding="utf-8"), "html.parser")
     testa = "".join(str(foglio) for foglio in documento.find_all("link", rel="stylesheet"))
-    capitoli, voci = [], []
+    capitoli, voci, visti = [], [], 0
     for parte, articoli in parti:
         if parte:
             voci.append(f'<p class="indice-parte">{parte}</p>')
         for nome, testo in articoli:
             for livello, intestazione in ((1, testo.h1), *((2, h2) for h2 in testo.find_all("h2"))):
                 ancora = nome if livello == 1 else (intestazione.find_parent("section") or {}).get("id", nome)
-                numero = numeri[sum("indice-voce" in voce for voce in voci)] if numeri else "000"
+                numero, visti = numeri[visti] if numeri else "000", visti + 1
+                if len(intestazione.get_text(strip=True)) < 2:               # le lettere del glossario
+                    continue
                 voci.append(f'<p class="indice-voce livello-{livello}"><a href="#{ancora}"><span>{intestazione.get_text(" ", strip=True)}</span>'
                             f"<span>{numero}</span></a></p>")
             capitoli.append(f'<div class="capitolo" id="{nome}">{testo}</div>')

@@ -118,7 +118,8 @@ def _child(rank, run, board, folder):
     except Exception:
         outcome = traceback.format_exc()
     Path(folder, str(rank)).write_bytes(pickle.dumps(outcome))
-    sys.exit(isinstance(outcome, str))
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(isinstance(outcome, str))                        # subito: chiudendo l'interprete, i thread rimasti possono ancora cadere
 
 
 def _beat(rank, board):
