@@ -30,8 +30,8 @@ import repository
 from ambiente import RADICE, ErroreAmbiente, python_di, versione_di
 from versioni import ambiente_con, racconta, variabili, versioni_in
 
-# Colab aggiorna di rado i pacchetti scientifici: fissa numpy 2.0.2 e matplotlib 3.10.0 dal 2025.
-# L'elenco intero, sempre fresco, è in https://github.com/googlecolab/backend-info (pip-freeze.txt).
+# Nel 2025 Colab aveva Python 3.12 e numpy 2.0.2 (googlecolab/colabtools, n. 5390); matplotlib 3.10 è dello stesso periodo.
+# L'elenco di oggi è in https://github.com/googlecolab/backend-info (pip-freeze.txt): quando cambia, cambia anche qui.
 DI_COLAB = ["numpy==2.0.2", "matplotlib==3.10.0"]
 INDIRIZZO = "https://github.com/prova-di-colab/self-attention-transformer"
 SECONDI_PER_CELLA = 300
