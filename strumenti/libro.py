@@ -62,7 +62,12 @@ def articolo(pagina: str, pagine: set[str]):
     Gli identificatori prendono davanti il nome della pagina; un collegamento a una pagina del libro diventa un salto, e le
     immagini si cercano dalla radice del sito.
     """
-    testo = BeautifulSoup((SITO / pagina).read_text(encoding="utf-8"), "html.parser").find("article")
+    documento = BeautifulSoup((SITO / pagina).read_text(encoding="utf-8"), "html.parser")
+    testo = documento.find("article")
+    for dal_vivo in testo.select(".laboratorio"):
+        nota = documento.new_tag("p")
+        nota.string = "Questa parte è dal vivo: si apre nel sito."
+        dal_vivo.insert_before(nota)
     for selettore in DI_TROPPO:
         for elemento in testo.select(selettore):
             elemento.decompose()

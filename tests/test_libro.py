@@ -82,6 +82,7 @@ def test_i_collegamenti_fra_le_pagine_saltano_dentro_il_documento(pdf):
 def test_i_suggerimenti_stanno_in_fondo_e_le_parti_dal_vivo_non_ci_sono(pdf):
     testo = " ".join(" ".join(pagina.extract_text() for pagina in pdf.pages).split())
     assert testo.count("Suggerimenti") >= 2 and "Esercizio 3.3 · " in testo
+    assert testo.count("Questa parte è dal vivo: si apre nel sito.") == 3
     assert "serve JavaScript" not in testo and "Mostra il codice" not in testo and "\\frac" not in testo
 
 
