@@ -157,6 +157,7 @@ def _soli_esercizi(articolo, suggerimenti: bool):
                 break
             if pezzo.name != "details" or suggerimenti:
                 sezione.append(copy.copy(pezzo))
+        sezione.h3.name = "h2"                            # qui sopra c'è solo il titolo del capitolo
         for aiuto in sezione.find_all("details"):
             if suggerimenti:
                 aiuto["open"] = ""

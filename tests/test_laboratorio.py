@@ -281,9 +281,9 @@ def test_l_indirizzo_restituisce_lo_stato(laboratorio):
     pagina = laboratorio(STATO)
     risposta(pagina)
     assert pagina.locator(".lab-passi h3").inner_text() == "Passo per passo: «topo»"
-    assert pagina.get_by_label("Modello", exact=True).input_value() == "toy-due-layer"
-    assert pagina.get_by_label("Chi vede chi").input_value() == "finestra"
-    assert pagina.get_by_label("Head di key e value").input_value() == "1"
+    assert pagina.locator("#lab-frase").get_by_label("Modello", exact=True).input_value() == "toy-due-layer"
+    assert pagina.locator("#lab-frase").get_by_label("Chi vede chi").input_value() == "finestra"
+    assert pagina.locator("#lab-frase").get_by_label("Head di key e value").input_value() == "1"
     assert pagina.locator("output[for=lab-divisore]").inner_text() == "5,00"
     assert pagina.locator("output[for=lab-temperatura]").inner_text() == "0,50"
     assert pagina.locator(".lab-teste label:has(:checked)").inner_text().strip() == "layer 1, head 2"
@@ -330,7 +330,7 @@ def test_le_prove_della_pagina_portano_dove_dicono(laboratorio):
 def test_ogni_frase_pronta_si_legge(laboratorio):
     pagina = laboratorio()
     for nome in VOCABOLARI:
-        pagina.get_by_label("Modello", exact=True).select_option(nome)
+        pagina.locator("#lab-frase").get_by_label("Modello", exact=True).select_option(nome)
         pagina.wait_for_timeout(200)
         bottoni = pagina.locator(".lab-esempi button")
         for n in range(bottoni.count()):
