@@ -1,8 +1,9 @@
 // Un anello di dispositivi: chi tiene quali token, dove sono key e value, chi lavora e chi aspetta, un passo alla volta.
 
+import { cornice, crea, scrivi_in, traccia } from "./pezzi.js";
 import { LAYOUTS, simulate } from "./ring.js";
 import { leggi, scrivi } from "./stato.js";
-import { cornice, crea, decimale, elenco, intero, percento, scrivi_in, traccia } from "./strumenti.js";
+import { decimale, elenco, intero, percento } from "./strumenti.js";
 
 const NOMI = { contiguous: "contigua", zigzag: "zigzag", striped: "a strisce" };
 const SPIEGA = {

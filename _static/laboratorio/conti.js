@@ -1,8 +1,9 @@
 // I conti di un modello: parametri, FLOP, byte di pesi e cache, e su quale macchina sta. I numeri li fa costs.js.
 
 import { attention_kind, flop_parts, forward_flops, kv_cache_bytes, local_layers, parameters, parts, problems, training_flops, weight_bytes } from "./costs.js";
+import { cornice, crea, scrivi_in } from "./pezzi.js";
 import { leggi, scrivi } from "./stato.js";
-import { cornice, crea, decimale, intero, percento, rapporto, scrivi_in } from "./strumenti.js";
+import { decimale, intero, percento, rapporto } from "./strumenti.js";
 
 const PRIMO = "Llama 3.1 8B";
 const USO = { token: 8192, batch: 1, byte_pesi: 2, byte_cache: 2 };

@@ -2,19 +2,27 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Un elemento con i suoi attributi e i suoi figli; un attributo `onxxx` ascolta, uno falso non si scrive. */
-export function crea(nome, attributi = {}, ...figli) {
-  const [tipo, ...classi] = nome.split(".");
-  const disegno = ["svg", "path", "rect"].includes(tipo);
-  const elemento = disegno ? document.createElementNS(SVG, tipo) : document.createElement(tipo);
-  if (classi.length) elemento.setAttribute("class", classi.join(" "));
+const riempi = (elemento, attributi, figli) => {
   for (const [chiave, valore] of Object.entries(attributi)) {
     if (chiave.startsWith("on")) elemento.addEventListener(chiave.slice(2), valore);
-    else if (valore !== null && valore !== false) elemento.setAttribute(chiave, valore === true ? "" : valore);
+    else if (valore !== null && valore !== false && valore !== undefined) elemento.setAttribute(chiave, valore === true ? "" : valore);
   }
-  elemento.append(...figli.filter((figlio) => figlio !== null));
+  elemento.append(...figli.flat().filter((figlio) => figlio !== null && figlio !== undefined));
   return elemento;
-}
+};
+
+const nato = (nome, fai, attributi, figli) => {
+  const [tipo, ...classi] = nome.split("."); // come in uno stile: «table.lab-numeri»
+  const elemento = fai(tipo);
+  if (classi.length) elemento.setAttribute("class", classi.join(" "));
+  return riempi(elemento, attributi, figli);
+};
+
+/** Un elemento della pagina; un attributo `onxxx` ascolta, uno falso non si scrive. */
+export const crea = (nome, attributi = {}, ...figli) => nato(nome, (tipo) => document.createElement(tipo), attributi, figli);
+
+/** Un elemento di un disegno SVG. */
+export const traccia = (nome, attributi = {}, ...figli) => nato(nome, (tipo) => document.createElementNS(SVG, tipo), attributi, figli);
 
 /** Scrive solo se è cambiato: il browser non rifà ciò che era già giusto. */
 export function scrivi_in(elemento, testo) {
@@ -45,11 +53,11 @@ export function quadratini(colore, righe, colonne, attributi = {}) {
   const reticolo = [];
   for (let j = 1; j < colonne; j++) reticolo.push(`M${j} 0V${righe}`);
   for (let i = 1; i < righe; i++) reticolo.push(`M0 ${i}H${colonne}`);
-  const pieni = crea("path.pieni");
-  const vuoti = crea("path.vuoti");
-  const disegno = crea(`svg.quadratini.${colore}`, {
+  const pieni = traccia("path.pieni");
+  const vuoti = traccia("path.vuoti");
+  const disegno = traccia(`svg.quadratini.${colore}`, {
     viewBox: `-0.06 -0.06 ${colonne + 0.12} ${righe + 0.12}`, style: `--colonne:${colonne}`, "aria-hidden": "true", ...attributi,
-  }, crea("path.reticolo", { d: reticolo.join("") }), crea("rect.cornice", { width: colonne, height: righe }), vuoti, pieni);
+  }, traccia("path.reticolo", { d: reticolo.join("") }), traccia("rect.cornice", { width: colonne, height: righe }), vuoti, pieni);
   const mostra = (matrice, massimo) => {
     let [d, v] = ["", ""];
     matrice.forEach((riga, i) => riga.forEach((valore, j) => {
@@ -80,14 +88,13 @@ export function barra(colore) {
 }
 
 /** Ciò che scorre di lato dentro la propria cornice si raggiunge con la tastiera, e ha un nome. */
-export function cornice(nome, figlio) {
-  const elemento = crea("div.lab-cornice", {}, figlio);
+export function cornice(nome, ...figli) {
+  const elemento = crea("div.lab-cornice", {}, ...figli);
   const osservatore = new ResizeObserver(() => {
     if (elemento.scrollWidth > elemento.clientWidth + 1) raggiungibile(elemento, nome);
     else for (const attributo of ["tabindex", "role", "aria-label"]) elemento.removeAttribute(attributo);
   });
-  osservatore.observe(elemento);
-  osservatore.observe(figlio);
+  for (const osservato of [elemento, ...elemento.children]) osservatore.observe(osservato);
   return elemento;
 }
 

@@ -1,26 +1,4 @@
-// I pezzi comuni agli strumenti del laboratorio: elementi, numeri all'italiana, tabelle che scorrono.
-
-const SVG = "http://www.w3.org/2000/svg";
-
-const riempi = (elemento, attributi, figli) => {
-  for (const [chiave, valore] of Object.entries(attributi)) {
-    if (chiave.startsWith("on")) elemento.addEventListener(chiave.slice(2), valore);
-    else if (valore !== null && valore !== false && valore !== undefined) elemento.setAttribute(chiave, valore === true ? "" : valore);
-  }
-  elemento.append(...figli.flat().filter((figlio) => figlio !== null && figlio !== undefined));
-  return elemento;
-};
-
-/** Un elemento della pagina; un attributo `onxxx` ascolta, uno falso non si scrive. */
-export const crea = (nome, attributi = {}, ...figli) => riempi(document.createElement(nome), attributi, figli);
-
-/** Un elemento di un disegno SVG. */
-export const traccia = (nome, attributi = {}, ...figli) => riempi(document.createElementNS(SVG, nome), attributi, figli);
-
-/** Scrive un testo solo se è cambiato: chi ascolta la pagina non sente ripetere. */
-export const scrivi_in = (elemento, testo) => {
-  if (elemento.textContent !== testo) elemento.textContent = testo;
-};
+// I numeri degli strumenti del laboratorio, scritti all'italiana. Gli elementi della pagina sono in pezzi.js.
 
 /** Un intero come lo scrive il corso: 4096, ma 16.384. */
 export const intero = (valore) => {
@@ -43,16 +21,3 @@ export const rapporto = (sopra, sotto) => Number(sopra) / Number(sotto);
 
 /** "0, 1 e 2". */
 export const elenco = (voci) => (voci.length < 2 ? voci.join("") : `${voci.slice(0, -1).join(", ")} e ${voci.at(-1)}`);
-
-/** Ciò che può scorrere di lato si raggiunge con la tastiera, e ha un nome. */
-export function cornice(nome, ...figli) {
-  const elemento = crea("div", { class: "strumento-cornice" }, ...figli);
-  new ResizeObserver(() => {
-    const scorre = elemento.scrollWidth > elemento.clientWidth + 1;
-    for (const [chiave, valore] of [["tabindex", "0"], ["role", "group"], ["aria-label", nome]]) {
-      if (scorre) elemento.setAttribute(chiave, valore);
-      else elemento.removeAttribute(chiave);
-    }
-  }).observe(elemento);
-  return elemento;
-}
