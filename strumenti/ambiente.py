@@ -184,18 +184,22 @@ def crea(ambiente):
         raise
 
 
+def pip_di(ambiente):
+    """Il comando che installa pacchetti in un ambiente."""
+    return [str(python_di(ambiente)), "-m", "pip", "install", "--progress-bar", "off"]
+
+
+def torch_per_la_cpu(pip, torch):
+    """Su Linux il torch di PyPI porta con sé gigabyte di librerie CUDA: qui basta la CPU. Le dipendenze vengono dopo."""
+    if sys.platform == "linux" and not passo("Installo torch per la CPU", pip + [
+            "--no-deps", "--retries", "0", "--timeout", "10", "--index-url", INDICE_CPU, torch], obbligatorio=False):
+        print("L'indice di torch per la CPU non risponde: uso quello normale (può essere grande).")
+
+
 def installa(ambiente, radice):
     """Installa tutto ciò che requirements.txt chiede, a versioni fisse."""
-    pip = [str(python_di(ambiente)), "-m", "pip", "install", "--progress-bar", "off"]
-    if sys.platform == "linux":
-        # Su Linux il torch di PyPI porta con sé gigabyte di librerie CUDA: qui basta la CPU.
-        # Le dipendenze vengono dopo, alle versioni di requirements.txt.
-        torch = versione_di("torch", radice)
-        solo_cpu = passo("Installo torch per la CPU", pip + [
-            "--no-deps", "--retries", "0", "--timeout", "10", "--index-url", INDICE_CPU, torch],
-            obbligatorio=False)
-        if not solo_cpu:
-            print("L'indice di torch per la CPU non risponde: uso quello normale (può essere grande).")
+    pip = pip_di(ambiente)
+    torch_per_la_cpu(pip, versione_di("torch", radice))
     # Solo pacchetti già compilati: nessuno deve avere un compilatore.
     passo("Installo i pacchetti", pip + ["--only-binary", ":all:", "-r", str(radice / "requirements.txt")])
     configura(ambiente)

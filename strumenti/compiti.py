@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import ast
-import builtins
 import re
 import sys
 import textwrap
 from pathlib import Path
 
 from attnkit.exercises import EXERCISES
-from notebook import CAPITOLI, RADICE, _righe, _unito, in_testo, leggi, scrivi_se_cambia
+from nomi import nomi_di
+from notebook import CAPITOLI, RADICE, in_righe, in_testo, leggi, scrivi_se_cambia, unito
 
 USCITA = RADICE / "_build" / "nbgrader"
 INIZIO, FINE, DA_FARE = "### BEGIN SOLUTION", "### END SOLUTION", "raise NotImplementedError"
@@ -33,27 +33,8 @@ c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
 '''
 
 
-def nomi_definiti(albero: ast.AST) -> set[str]:
-    """I nomi che un pezzo di codice definisce o importa, anche dentro le funzioni."""
-    nomi = set()
-    for nodo in ast.walk(albero):
-        if isinstance(nodo, (ast.FunctionDef, ast.ClassDef)):
-            nomi.add(nodo.name)
-        elif isinstance(nodo, ast.arg):
-            nomi.add(nodo.arg)
-        elif isinstance(nodo, ast.Name) and isinstance(nodo.ctx, ast.Store):
-            nomi.add(nodo.id)
-        elif isinstance(nodo, ast.alias):
-            nomi.add((nodo.asname or nodo.name).split(".")[0])
-    return nomi
-
-
-def nomi_usati(albero: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(albero) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-
-
 def codice_di(nb: dict) -> list[tuple[str, str]]:
-    return [(c["id"], _unito(c["source"])) for c in nb["cells"] if c["cell_type"] == "code"]
+    return [(c["id"], unito(c["source"])) for c in nb["cells"] if c["cell_type"] == "code"]
 
 
 def corpo_della_soluzione(sorgente: str, funzione: str, noti: set[str], importazioni: dict[str, str]) -> str:
@@ -77,7 +58,7 @@ def corpo_della_soluzione(sorgente: str, funzione: str, noti: set[str], importaz
             corpo = righe[dopo_di:dentro[-1].end_lineno]
         else:
             intorno += righe[nodo.lineno - 1:nodo.end_lineno]
-    mancano = nomi_usati(tenuti) - nomi_definiti(tenuti) - noti - set(dir(builtins))
+    mancano = nomi_di(ast.unparse(tenuti))[0] - noti
     senza_origine = mancano - set(importazioni)
     if not corpo or senza_origine:
         raise ValueError(f"{funzione}: nel notebook delle soluzioni non trovo {', '.join(sorted(senza_origine)) or 'la funzione'}")
@@ -94,13 +75,13 @@ def marca(cella: dict, nome: str, **ruolo) -> dict:
 
 def compito(capitolo: dict, soluzioni: dict) -> dict:
     """Il capitolo, nella versione che nbgrader chiama «source»."""
-    noti = set().union(*(nomi_definiti(ast.parse(testo)) for _, testo in codice_di(capitolo)))
+    noti = set().union(*(nomi_di(testo)[1] for _, testo in codice_di(capitolo)))
     importazioni, risposte = {}, {}
     for _, testo in codice_di(soluzioni):
         for nodo in ast.parse(testo).body:
             if isinstance(nodo, (ast.Import, ast.ImportFrom)):
-                for nome in nomi_definiti(nodo):
-                    importazioni[nome] = ast.unparse(nodo)
+                riga = ast.unparse(nodo)
+                importazioni |= dict.fromkeys(nomi_di(riga)[1], riga)
         if trovato := CONTROLLO.search(testo):
             risposte[trovato[1]] = (trovato[2], testo)
     celle = []
@@ -108,7 +89,7 @@ def compito(capitolo: dict, soluzioni: dict) -> dict:
         if cella["cell_type"] != "code":
             celle.append(cella)
             continue
-        testo = _unito(cella["source"])
+        testo = unito(cella["source"])
         cella = {**cella, "outputs": [], "execution_count": None}
         nome = re.fullmatch(r"es-(\d+)-(\d+)-(tu|controllo)", cella["id"])
         if nome:
@@ -124,7 +105,7 @@ def compito(capitolo: dict, soluzioni: dict) -> dict:
             testo = testo.replace(f'check("{numero}", {funzione})',
                                   f'esito = check("{numero}", {funzione})\nassert esito.passed, esito.message')
             cella = marca(cella, cella["id"], grade=True, locked=True, points=EXERCISES[numero].stars)
-        celle.append({**cella, "source": _righe(testo)})
+        celle.append({**cella, "source": in_righe(testo)})
     return {**capitolo, "cells": celle}
 
 

@@ -11,21 +11,19 @@ della dispensa comincia con le celle del capitolo di cui i suoi esercizi hanno b
 from __future__ import annotations
 
 import argparse
-import builtins
 import copy
 import re
-import symtable
 import sys
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-import browser
 import libro
 import notebook
+from nomi import nomi_di
+from notebook import CAPITOLI, RADICE
 
-RADICE = Path(__file__).resolve().parent.parent
-CAPITOLI, SOLUZIONI = RADICE / "chapters", RADICE / "chapters" / "soluzioni"
+SOLUZIONI = CAPITOLI / "soluzioni"
 USCITA = RADICE / "_build" / "dispensa"
 TITOLO = re.compile(r"^### Esercizio (\d+\.\d+)", re.MULTILINE)
 AIUTO = re.compile(r"<details>.*?</details>\n*", re.DOTALL)
@@ -35,7 +33,7 @@ STUDENTE = "Scrivi la tua risposta al posto di `raise NotImplementedError`, poi 
 # Dai notebook ---------------------------------------------------------------------------------------------
 
 def testo(cella: dict) -> str:
-    return "".join(cella["source"])
+    return notebook.unito(cella["source"])
 
 
 def celle_degli_esercizi(nb: dict, *, suggerimenti: bool = False) -> dict[str, list[dict]]:
@@ -53,7 +51,7 @@ def celle_degli_esercizi(nb: dict, *, suggerimenti: bool = False) -> dict[str, l
         if cella["cell_type"] == "markdown" and not suggerimenti:
             sorgente = AIUTO.sub("", sorgente)
         if sorgente.strip():
-            trovate.setdefault(di_chi, []).append({**copy.deepcopy(cella), "source": sorgente.strip("\n").splitlines(True)})
+            trovate.setdefault(di_chi, []).append({**copy.deepcopy(cella), "source": notebook.in_righe(sorgente.strip("\n"))})
         if aperto and cella["cell_type"] == "code" and f'check("{aperto}"' in sorgente:
             aperto = None
     return trovate
@@ -73,20 +71,6 @@ def soluzioni_di(nb: dict) -> dict[str, list[dict]]:
         if di_chi:
             trovate.setdefault(di_chi, []).append(copy.deepcopy(cella))
     return trovate
-
-
-def nomi_di(sorgente: str) -> tuple[set[str], set[str]]:
-    """I nomi che una cella usa senza averli definiti, e quelli che definisce."""
-    modulo = symtable.symtable(sorgente, "cella", "exec")
-    definiti = {simbolo.get_name() for simbolo in modulo.get_symbols() if simbolo.is_assigned() or simbolo.is_imported()}
-    return _cercati_fuori(modulo) - definiti - set(dir(builtins)), definiti
-
-
-def _cercati_fuori(tabella) -> set[str]:
-    """I nomi che una tabella dei simboli, o una di quelle che contiene, cerca nel notebook."""
-    in_cima = tabella.get_type() == "module"
-    propri = {simbolo.get_name() for simbolo in tabella.get_symbols() if simbolo.is_referenced() and (in_cima or simbolo.is_global())}
-    return propri.union(*map(_cercati_fuori, tabella.get_children()))
 
 
 def occorrenti(nb: dict, esercizi: dict[str, list[dict]]) -> list[dict]:
@@ -123,7 +107,7 @@ def compito(capitolo: Path, *, suggerimenti: bool = False, soluzioni: bool = Fal
 
 
 def _markdown(nome: str, scritto: str) -> dict:
-    return {"cell_type": "markdown", "id": nome, "metadata": {}, "source": scritto.splitlines(True)}
+    return {"cell_type": "markdown", "id": nome, "metadata": {}, "source": notebook.in_righe(scritto)}
 
 
 # Sulla carta ----------------------------------------------------------------------------------------------
@@ -131,8 +115,8 @@ def _markdown(nome: str, scritto: str) -> dict:
 def stampata(*, suggerimenti: bool = False, soluzioni: bool = False) -> list[tuple[str, list]]:
     """Gli esercizi di ogni capitolo come articoli da stampare; le soluzioni, se si vogliono, in fondo."""
     parti = libro.parti_del_corso()
-    articoli = [_soli_esercizi(libro.articolo(pagina, set()), suggerimenti) for pagina in _pagine(parti, svolte=False)]
-    pronte = [("Esercizi", [(libro.nome_di(pagina), articolo) for pagina, articolo in zip(_pagine(parti, svolte=False), articoli)])]
+    pronte = [("Esercizi", [(libro.nome_di(pagina), _soli_esercizi(libro.articolo(pagina, set()), suggerimenti))
+                            for pagina in _pagine(parti, svolte=False)])]
     if soluzioni:
         svolte = _pagine(parti, svolte=True)
         pronte.append(("Soluzioni", [(libro.nome_di(pagina), libro.articolo(pagina, set(svolte))) for pagina in svolte]))
@@ -170,11 +154,6 @@ def _soli_esercizi(articolo, suggerimenti: bool):
 
 # I comandi ------------------------------------------------------------------------------------------------
 
-def scrivi(percorso: Path, nb: dict) -> None:
-    percorso.parent.mkdir(parents=True, exist_ok=True)
-    percorso.write_text(notebook.in_testo(nb), encoding="utf-8")
-
-
 def main(argomenti: list[str] | None = None) -> int:
     opzioni = argparse.ArgumentParser(description="Raccoglie gli esercizi del corso.")
     opzioni.add_argument("--suggerimenti", action="store_true", help="con i suggerimenti")
@@ -185,19 +164,14 @@ def main(argomenti: list[str] | None = None) -> int:
     capitoli = sorted(CAPITOLI.glob("[0-9][0-9]-*.ipynb"))
     quali = {"suggerimenti": scelte.suggerimenti, "soluzioni": scelte.soluzioni}
     cartella = scelte.uscita / ("con-soluzioni" if scelte.soluzioni else "studenti")
+    cartella.mkdir(parents=True, exist_ok=True)
     for capitolo in capitoli:
-        scrivi(cartella / capitolo.name, compito(capitolo, **quali))
+        notebook.scrivi_se_cambia(cartella / capitolo.name, notebook.in_testo(compito(capitolo, **quali)))
     print(f"{len(capitoli)} notebook in {cartella}.")
-    if not scelte.senza_pdf:
-        try:
-            libro.serve_il_sito()
-            pdf = libro.scrivi_il_libro(stampata(**quali), cartella / "esercizi.pdf", titolo="Esercizi sulla self-attention",
-                                        sottotitolo="Con le soluzioni" if scelte.soluzioni else "Gli esercizi del corso, senza soluzioni")
-        except (libro.ErroreLibro, browser.NessunBrowser) as errore:
-            print(errore, file=sys.stderr)
-            return 1
-        print(f"{cartella / 'esercizi.pdf'}: {len(pdf.pages)} pagine.")
-    return 0
+    if scelte.senza_pdf:
+        return 0
+    return libro.stampa_o_spiega(lambda: stampata(**quali), cartella / "esercizi.pdf", titolo="Esercizi sulla self-attention",
+                                 sottotitolo="Con le soluzioni" if scelte.soluzioni else "Gli esercizi del corso, senza soluzioni")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import argparse
 import posixpath
 import re
 import sys
-import threading
 from pathlib import Path
 
 import yaml
@@ -25,9 +24,8 @@ from tqdm import tqdm
 
 import browser
 import sito
+from sito import RADICE, SITO
 
-RADICE = Path(__file__).resolve().parent.parent
-SITO = RADICE / "_build" / "html"
 USCITA = RADICE / "_build" / "pdf" / "corso.pdf"
 TITOLO, AUTORE = "Self-attention nei transformer", "gli autori del corso"
 
@@ -175,28 +173,21 @@ def titoli(pdf: PdfReader) -> list[tuple[str, int, int]]:
 def scrivi_il_libro(parti, uscita: Path, **altro) -> PdfReader:
     """Stampa due volte, e scrive nel file titolo, autore e lingua."""
     uscita.parent.mkdir(parents=True, exist_ok=True)
-    server = sito.servi(SITO)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    indirizzo = f"http://127.0.0.1:{server.server_address[1]}/"
-    try:
-        with sync_playwright() as playwright, tqdm(total=3, desc="Stampo", unit="passo", leave=False) as barra:
-            aperto = browser.apri(playwright)
-            stampa(aperto, indirizzo, componi(parti, **altro), uscita)
-            barra.update()
-            cercati = [livello for _, articoli in parti for _, testo in articoli for livello in (1, *[2] * len(testo.find_all("h2")))]
-            trovati = [numero for _, livello, numero in titoli(PdfReader(uscita)) if livello <= 2]
-            if len(trovati) != len(cercati):
-                raise ErroreLibro(f"Mi aspettavo {len(cercati)} titoli nel sommario del PDF, ne ho trovati {len(trovati)}.")
-            stampa(aperto, indirizzo, componi(parti, numeri=trovati, **altro), uscita)
-            barra.update()
-            aperto.close()
-            scrittore = PdfWriter(clone_from=uscita)
-            scrittore.add_metadata({"/Title": altro.get("titolo", TITOLO), "/Author": AUTORE})
-            scrittore.write(uscita)
-            barra.update()
-    finally:
-        server.shutdown()
-        server.server_close()
+    with sito.in_ascolto() as indirizzo, sync_playwright() as playwright, tqdm(total=3, desc="Stampo", unit="passo", leave=False) as barra:
+        aperto = browser.apri(playwright)
+        stampa(aperto, indirizzo, componi(parti, **altro), uscita)
+        barra.update()
+        quanti = sum(1 + len(testo.find_all("h2")) for _, articoli in parti for _, testo in articoli)
+        trovati = [numero for _, livello, numero in titoli(PdfReader(uscita)) if livello <= 2]
+        if len(trovati) != quanti:
+            raise ErroreLibro(f"Mi aspettavo {quanti} titoli nel sommario del PDF, ne ho trovati {len(trovati)}.")
+        stampa(aperto, indirizzo, componi(parti, numeri=trovati, **altro), uscita)
+        barra.update()
+        aperto.close()
+        scrittore = PdfWriter(clone_from=uscita)
+        scrittore.add_metadata({"/Title": altro.get("titolo", TITOLO), "/Author": AUTORE})
+        scrittore.write(uscita)
+        barra.update()
     return PdfReader(uscita)
 
 
@@ -215,24 +206,26 @@ def articoli_del_corso(parti) -> list[tuple[str, list]]:
     return pronte
 
 
-def serve_il_sito() -> None:
-    """Costruisce il sito, se non c'è."""
-    if not (SITO / "index.html").exists() and sito.costruisci(RADICE):
-        raise ErroreLibro("Il sito non si costruisce: correggi ciò che dice qui sopra, e riprova.")
+def stampa_o_spiega(parti, uscita: Path, **altro) -> int:
+    """Costruisce il sito se manca, stampa e dice dov'è il PDF; se non si può, dice perché e restituisce 1.
+
+    `parti` è una funzione, perché legge le pagine del sito.
+    """
+    try:
+        if not (SITO / "index.html").exists() and sito.costruisci(RADICE):
+            raise ErroreLibro("Il sito non si costruisce: correggi ciò che dice qui sopra, e riprova.")
+        pdf = scrivi_il_libro(parti(), uscita, **altro)
+    except (ErroreLibro, browser.NessunBrowser) as errore:
+        print(errore, file=sys.stderr)
+        return 1
+    print(f"{uscita}: {len(pdf.pages)} pagine, {uscita.stat().st_size / 1e6:.1f} MB.")
+    return 0
 
 
 def main(argomenti: list[str] | None = None) -> int:
     opzioni = argparse.ArgumentParser(description="Stampa il corso in un PDF.")
     opzioni.add_argument("--uscita", type=Path, default=USCITA, help="il file da scrivere")
-    scelte = opzioni.parse_args(argomenti)
-    try:
-        serve_il_sito()
-        pdf = scrivi_il_libro(articoli_del_corso(parti_del_corso()), scelte.uscita)
-    except (ErroreLibro, browser.NessunBrowser) as errore:
-        print(errore, file=sys.stderr)
-        return 1
-    print(f"{scelte.uscita}: {len(pdf.pages)} pagine, {scelte.uscita.stat().st_size / 1e6:.1f} MB.")
-    return 0
+    return stampa_o_spiega(lambda: articoli_del_corso(parti_del_corso()), opzioni.parse_args(argomenti).uscita)
 
 
 if __name__ == "__main__":

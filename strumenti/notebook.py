@@ -79,7 +79,7 @@ def normalizza(nb: dict) -> dict:
             "cell_type": cella["cell_type"],
             "id": nome,
             "metadata": {},
-            "source": _righe(_unito(cella["source"]).rstrip("\n")),
+            "source": in_righe(unito(cella["source"]).rstrip("\n")),
         }
         vecchi = cella.get("metadata", {})
         etichette = list(vecchi.get("tags", []))
@@ -102,11 +102,11 @@ def normalizza(nb: dict) -> dict:
     return {"cells": celle, "metadata": METADATI, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _unito(testo: str | list[str]) -> str:
+def unito(testo: str | list[str]) -> str:
     return testo if isinstance(testo, str) else "".join(testo)
 
 
-def _righe(testo: str) -> list[str]:
+def in_righe(testo: str) -> list[str]:
     return testo.splitlines(keepends=True)
 
 
@@ -116,7 +116,7 @@ def _uscite(uscite: list[dict], numero: int | None, etichette: list[str], nome: 
     for uscita in uscite:
         tipo = uscita["output_type"]
         if tipo == "stream":
-            testo = _unito(uscita["text"])
+            testo = unito(uscita["text"])
             ultima = normali[-1] if normali else {}
             if ultima.get("output_type") == "stream" and ultima["name"] == uscita["name"]:
                 ultima["text"] += testo
@@ -143,7 +143,7 @@ def _uscite(uscite: list[dict], numero: int | None, etichette: list[str], nome: 
                 continue
             if pulite and pulite[-1].get("name") == uscita["name"]:          # li divideva una barra
                 visibile = "".join(pulite.pop()["text"]) + visibile
-            uscita["text"] = _righe(visibile)
+            uscita["text"] = in_righe(visibile)
         pulite.append(uscita)
     return pulite
 
@@ -151,8 +151,8 @@ def _uscite(uscite: list[dict], numero: int | None, etichette: list[str], nome: 
 def _dato(mime: str, valore):
     # La stessa regola di nbformat: i testi a righe, le immagini in una stringa sola.
     if mime.startswith("text/") or mime == "image/svg+xml":
-        return _righe(_unito(valore))
-    return valore if mime.endswith("json") else _unito(valore)
+        return in_righe(unito(valore))
+    return valore if mime.endswith("json") else unito(valore)
 
 
 def _come_nel_terminale(testo: str) -> str:

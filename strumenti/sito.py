@@ -11,6 +11,7 @@ Ci pensano due impronte: se cambia la prima, si rifà tutto; se cambia la second
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -21,10 +22,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 
 RADICE = Path(__file__).resolve().parent.parent
+SITO = RADICE / "_build" / "html"
 
 # Da questi dipendono le uscite dei notebook…
 FONTI_ESECUZIONE = ("attnkit", "requirements.txt", "pyproject.toml")
@@ -157,6 +160,15 @@ def servi(cartella: Path, porta: int = 0) -> http.server.ThreadingHTTPServer:
     """Un server sulla sola macchina locale; con porta 0 il sistema ne sceglie una libera."""
     return http.server.ThreadingHTTPServer(
         ("127.0.0.1", porta), functools.partial(Silenzioso, directory=str(cartella), radice=radice_di(cartella)))
+
+
+@contextlib.contextmanager
+def in_ascolto(cartella: Path = SITO):
+    """L'indirizzo a cui il sito risponde, in un thread a parte, finché dura il blocco."""
+    with servi(cartella) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
 
 
 def leggi(radice: Path = RADICE, porta: int = 0, apri: bool = True) -> int:

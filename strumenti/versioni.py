@@ -21,7 +21,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from ambiente import INDICE_CPU, RADICE, ErroreAmbiente, crea, passo, python_di, versione_di
+from ambiente import RADICE, ErroreAmbiente, crea, passo, pip_di, python_di, torch_per_la_cpu, versione_di
 
 TIMBRO = "timbro.json"
 # Le figure di images/ sono disegnate con le versioni di requirements.txt: con altre il testo si sposta un poco.
@@ -61,13 +61,9 @@ def ambiente_con(nome: str, elenco: list[str], sempre: bool = False) -> Path:
     if not sempre and timbro.exists() and json.loads(timbro.read_text(encoding="utf-8")) == atteso:
         return cartella
     crea(cartella)
-    pip = [str(python_di(cartella)), "-m", "pip", "install", "--progress-bar", "off", "--upgrade"]
-    if sys.platform == "linux":
-        # Come in ambiente.py: basta il torch per la CPU. Se l'indice non risponde, quello di PyPI è più grande.
-        torch = next(r for r in elenco if r.startswith("torch"))
-        passo("Installo torch per la CPU", pip + ["--no-deps", "--retries", "0", "--timeout", "10",
-                                                  "--index-url", INDICE_CPU, torch], obbligatorio=False)
-    passo("Installo i pacchetti", pip[:-1] + ["--only-binary", ":all:", *elenco])
+    pip = pip_di(cartella)
+    torch_per_la_cpu([*pip, "--upgrade"], next(r for r in elenco if r.startswith("torch")))
+    passo("Installo i pacchetti", [*pip, "--only-binary", ":all:", *elenco])
     timbro.write_text(json.dumps(atteso, indent=1), encoding="utf-8")
     return cartella
 

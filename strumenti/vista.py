@@ -9,16 +9,13 @@ browser disegna i caratteri a modo suo, quindi qui non c'è una verifica byte pe
 
 import io
 import sys
-import threading
-from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Error, sync_playwright
 
 import browser
-from sito import RADICE, servi
+from sito import RADICE, SITO, in_ascolto
 
-SITO = RADICE / "_build" / "html"
 VISTE = {"light": RADICE / ".github" / "vista.png", "dark": RADICE / ".github" / "vista-scura.png"}
 # Una figura del capitolo 3, con sopra il testo, la formula e il codice da cui nasce.
 PAGINA, FIGURA = "chapters/03-relevance-scoring.html", "#tutte-le-coppie-insieme .cell_output img"
@@ -38,22 +35,18 @@ def leggera(png: bytes) -> bytes:
 
 def fotografa() -> dict[str, bytes]:
     """La finestra del browser sulla pagina scelta, a due punti per pixel, in ciascun tema."""
-    server = servi(SITO)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     viste = {}
-    with sync_playwright() as playwright:
+    with in_ascolto() as indirizzo, sync_playwright() as playwright:
         aperto = browser.apri(playwright)
         for tema in VISTE:
             pagina = aperto.new_page(viewport=FINESTRA, device_scale_factor=2, color_scheme=tema,
                                       locale="it-IT", reduced_motion="reduce")
-            pagina.goto(f"http://127.0.0.1:{server.server_address[1]}/{PAGINA}", wait_until="networkidle")
+            pagina.goto(indirizzo + PAGINA, wait_until="networkidle")
             pagina.evaluate("([figura, sotto]) => scrollBy({behavior: 'instant', top: sotto - innerHeight"
                             " + document.querySelector(figura).getBoundingClientRect().bottom})", [FIGURA, SOTTO])
             pagina.wait_for_timeout(500)                       # l'indice a destra segna la sezione in vista
             viste[tema] = leggera(pagina.screenshot())
         aperto.close()
-    server.shutdown()
-    server.server_close()
     return viste
 
 

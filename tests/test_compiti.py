@@ -6,7 +6,7 @@ import compiti
 import pytest
 from attnkit.exercises import EXERCISES
 from compiti import CAPITOLI, FINE, INIZIO, compito
-from notebook import _unito, leggi
+from notebook import leggi, unito
 
 NOMI = sorted(p.name for p in CAPITOLI.glob("*.ipynb"))
 REGIONE = re.compile(rf"( *){INIZIO}\n.*?{FINE}", re.S)
@@ -34,16 +34,16 @@ def test_le_celle_di_nbgrader(nome):
         assert set(segno) == {"cell_type", "grade", "grade_id", "locked", "schema_version", "solution", "task"} | (
             {"points"} if segno["grade"] else set())
         assert segno["grade"] == segno["locked"] != segno["solution"]
-        assert (INIZIO in _unito(cella["source"])) == segno["solution"]
+        assert (INIZIO in unito(cella["source"])) == segno["solution"]
 
 
 @pytest.mark.parametrize("nome", NOMI)
 def test_senza_le_soluzioni_resta_il_capitolo(nome):
     """La versione degli studenti ha gli stessi abbozzi del capitolo: nessuna riga di una soluzione ci resta."""
-    prima = {c["id"]: _unito(c["source"]) for c in leggi(CAPITOLI / nome)["cells"]}
+    prima = {c["id"]: unito(c["source"]) for c in leggi(CAPITOLI / nome)["cells"]}
     for cella in celle(nome):
         assert not cella.get("outputs")
-        testo = come_lo_studente(_unito(cella["source"]))
+        testo = come_lo_studente(unito(cella["source"]))
         if not cella["id"].endswith("-controllo"):
             assert testo == prima[cella["id"]], cella["id"]
 
@@ -54,9 +54,9 @@ def test_le_prove_accettano_la_soluzione_e_rifiutano_l_abbozzo(nome):
     spazio = {}
     for cella in leggi(CAPITOLI / "soluzioni" / nome)["cells"]:
         if cella["cell_type"] == "code" and not cella["id"].startswith("es-"):
-            exec(_unito(cella["source"]), spazio)
+            exec(unito(cella["source"]), spazio)
     for cella in (c for c in celle(nome) if "nbgrader" in c["metadata"]):
-        testo = _unito(cella["source"])
+        testo = unito(cella["source"])
         if cella["metadata"]["nbgrader"]["solution"]:
             abbozzo = come_lo_studente(testo)
             risposta = testo

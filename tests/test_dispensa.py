@@ -8,6 +8,7 @@ import dispensa
 import notebook
 import pytest
 from attnkit.exercises import EXERCISES
+from nomi import nomi_di
 
 CAPITOLI = sorted(dispensa.CAPITOLI.glob("[0-9][0-9]-*.ipynb"))
 
@@ -60,7 +61,7 @@ def test_le_celle_bastano_a_se_stesse(capitolo):
     noti = set()
     for cella in dispensa.compito(capitolo)["cells"]:
         if cella["cell_type"] == "code" and cella["id"] != "preparazione":
-            usati, definiti = dispensa.nomi_di(dispensa.testo(cella))
+            usati, definiti = nomi_di(dispensa.testo(cella))
             assert usati - noti - {"display"} == set(), cella["id"]
             noti |= definiti
 

@@ -21,7 +21,6 @@ LEZIONI = (
     (("09-ring-attention",), "Quattro dispositivi in cerchio: chi aspetta chi?", ("9.3", "9.5", "9.8")),
     (("10-llama-3-1", "11-leggere-i-paper"), "Questa tabella può essere giusta?", ("10.4", "10.6", "11.1", "11.2", "11.7")),
 )
-DURATA = 60
 
 
 def capitolo_di(numero: str) -> int:
@@ -64,8 +63,7 @@ class Piano(Directive):
 
     def run(self):
         def link(capitolo):
-            testo = nodes.reference("", str(int(capitolo[:2])), refuri=f"chapters/{capitolo}.html", internal=True)
-            return testo
+            return nodes.reference("", str(int(capitolo[:2])), refuri=f"chapters/{capitolo}.html", internal=True)
 
         righe = []
         for ora, capitoli, domanda, in_aula, quanti, a_casa, altri in lezioni():
