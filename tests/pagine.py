@@ -10,9 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from sito import radice_di
+from sito import SITO, radice_di
 
-SITO = Path(__file__).resolve().parent.parent / "_build" / "html"
 PESO_MASSIMO = 3_000_000
 
 NELLO_STILE = re.compile(r"""url\(\s*(["']?)(.+?)\1\s*\)|@import\s+(["'])(.+?)\3""")
@@ -31,14 +30,17 @@ def nomi_pagine() -> list[str]:
                   if not {"_static", "_sources"} & set(p.relative_to(SITO).parts))
 
 
-def serve_il_sito() -> None:
-    """Salta la prova dove il sito non è costruito; con SITO_OBBLIGATORIO=1 la fa fallire."""
-    if nomi_pagine():
-        return
-    motivo = f"il sito non è costruito: manca {SITO / 'index.html'} (si fa con «make sito»)"
-    if os.environ.get("SITO_OBBLIGATORIO") == "1":
+def salta(motivo: str, se_non: str) -> None:
+    """Salta la prova dicendo perché; la fa fallire dove la variabile d'ambiente `se_non` vale 1."""
+    if os.environ.get(se_non) == "1":
         pytest.fail(motivo)
     pytest.skip(motivo)
+
+
+def serve_il_sito() -> None:
+    """Salta la prova dove il sito non è costruito; con SITO_OBBLIGATORIO=1 la fa fallire."""
+    if not nomi_pagine():
+        salta(f"il sito non è costruito: manca {SITO / 'index.html'} (si fa con «make sito»)", "SITO_OBBLIGATORIO")
 
 
 @cache

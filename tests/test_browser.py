@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,11 +10,13 @@ from attnkit.plots import tela
 from axe_playwright_python.sync_playwright import Axe
 from browser import NessunBrowser
 from browser import apri as apri_browser
-from pagine import PESO_MASSIMO, SITO, nomi_pagine, serve_il_sito
+from pagine import PESO_MASSIMO, nomi_pagine, salta, serve_il_sito
 from playwright.sync_api import sync_playwright
-from sito import servi
+from sito import in_ascolto
 
 LARGO, STRETTO = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+# Il testo stampabile di un foglio A4 con i margini di un centimetro e mezzo.
+FOGLIO = {"width": 680, "height": 1000}
 
 # Una parola e una sua forma flessa: la ricerca deve portare alle stesse pagine.
 PAROLE_CERCATE = [("attenzione", "attenzioni"), ("peso", "pesi"), ("matrice", "matrici")]
@@ -29,20 +29,15 @@ def browser():
         try:
             aperto = apri_browser(playwright)
         except NessunBrowser as motivo:
-            if os.environ.get("BROWSER_OBBLIGATORIO") == "1":
-                pytest.fail(str(motivo))
-            pytest.skip(str(motivo))
+            salta(str(motivo), "BROWSER_OBBLIGATORIO")
         yield aperto
         aperto.close()
 
 
 @pytest.fixture(scope="module")
 def indirizzo():
-    server = servi(SITO)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
+    with in_ascolto() as radice:
+        yield radice
 
 
 @pytest.fixture
@@ -112,6 +107,29 @@ def che_sporge(pagina) -> list[str]:
         .map((elemento) => `scorre di lato ma non si raggiunge con la tastiera: ${elemento.outerHTML.slice(0, 120)}`)""")
 
 
+def sulla_carta(pagina) -> list[str]:
+    """Ciò che non va in una pagina stampata da chi la legge nel tema scuro: la carta è bianca, e resta solo ciò che si legge."""
+    pagina.set_viewport_size(FOGLIO)
+    pagina.emulate_media(media="print", color_scheme="dark")
+    pagina.wait_for_timeout(400)
+    bianca = pagina.evaluate("""[document.documentElement, document.body].map((e) => getComputedStyle(e).backgroundColor)
+        .every((colore) => ["rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"].includes(colore))""")
+    problemi = [] if bianca else ["la carta non è bianca"]
+    if pagina.locator("button:visible, .bd-sidebar:visible, summary:visible").count():
+        problemi.append("sulla carta c'è qualcosa da premere")
+    problemi += pagina.evaluate("""() => [...document.querySelectorAll("article *")]
+        .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible"
+            && !e.closest(".katex, .visually-hidden"))
+        .map((e) => `tagliato sulla carta: ${e.outerHTML.slice(0, 120)}`)""")
+    problemi += pagina.evaluate("""() => [...document.querySelectorAll("article :is(img, table, .cell_input)")]
+        .filter((e) => getComputedStyle(e).breakInside !== "avoid").map((e) => `spezzato sulla carta: ${e.outerHTML.slice(0, 120)}`)""")
+    problemi += violazioni(pagina, "stampata")            # comprende il contrasto fra testo e carta
+    pagina.emulate_media(media="screen", color_scheme="dark")
+    pagina.set_viewport_size(LARGO)
+    pagina.wait_for_timeout(400)
+    return problemi
+
+
 @pytest.mark.parametrize("tema", ["light", "dark"])
 @pytest.mark.parametrize("nome", nomi_pagine() or ["index.html"])
 def test_pagina(apri, record_property, nome, tema):
@@ -121,6 +139,8 @@ def test_pagina(apri, record_property, nome, tema):
     problemi = formule_mancanti(pagina)
     if misurato["peso"] >= PESO_MASSIMO:
         problemi.append(f"pesa {misurato['peso']:,} byte, al massimo {PESO_MASSIMO:,}")
+    if tema == "dark":  # la carta è una sola: basta un tema, quello da cui è più lontana
+        problemi += sulla_carta(pagina)
     # Anche ciò che è chiuso dev'essere accessibile quando si apre.
     pagina.evaluate("document.querySelectorAll('details').forEach((blocco) => { blocco.open = true; })")
     problemi += violazioni(pagina, "a 1280 px")
@@ -295,28 +315,6 @@ def test_una_memoria_guasta_non_ferma_la_mappa(apri, guasto):
 
 
 # Sulla carta e nel tema scuro ---------------------------------------------------------------------------------
-
-# Il testo stampabile di un foglio A4 con i margini di un centimetro e mezzo.
-FOGLIO = {"width": 680, "height": 1000}
-
-
-@pytest.mark.parametrize("nome", nomi_pagine() or ["index.html"])
-def test_sulla_carta_resta_solo_cio_che_si_legge(apri, nome):
-    pagina = apri(nome, "dark", FOGLIO)
-    pagina.emulate_media(media="print", color_scheme="dark")
-    pagina.wait_for_timeout(400)
-    assert pagina.evaluate("""[document.documentElement, document.body].map((e) => getComputedStyle(e).backgroundColor)
-        .every((colore) => ["rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"].includes(colore))"""), "la carta non è bianca"
-    assert pagina.locator("button:visible, .bd-sidebar:visible, summary:visible").count() == 0
-    tagliati = pagina.evaluate("""() => [...document.querySelectorAll("article *")]
-        .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible"
-            && !e.closest(".katex, .visually-hidden"))
-        .map((e) => e.outerHTML.slice(0, 120))""")
-    spezzati = pagina.evaluate("""() => [...document.querySelectorAll("article :is(img, table, .cell_input)")]
-        .filter((e) => getComputedStyle(e).breakInside !== "avoid").map((e) => e.outerHTML.slice(0, 120))""")
-    assert tagliati == [] and spezzati == []
-    assert violazioni(pagina, "stampata") == []  # comprende il contrasto fra testo e carta
-
 
 def test_sulla_carta_un_indizio_aperto_si_legge(apri):
     pagina = apri(PRIMO, finestra=FOGLIO)

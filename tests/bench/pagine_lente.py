@@ -8,16 +8,15 @@ L'obiettivo è meno di 1,5 secondi e meno di 3 MB per pagina, senza compressione
 
 import statistics
 import sys
-import threading
 from pathlib import Path
 
 RADICE = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(RADICE / "strumenti"), str(RADICE / "tests")]
 
 from browser import apri  # noqa: E402
-from pagine import PESO_MASSIMO, SITO, nomi_pagine  # noqa: E402
+from pagine import PESO_MASSIMO, nomi_pagine  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
-from sito import servi  # noqa: E402
+from sito import in_ascolto  # noqa: E402
 from test_browser import LARGO, misure  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
@@ -36,17 +35,13 @@ def una_volta(browser, indirizzo):
 
 
 def main():
-    server = servi(SITO)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    radice = f"http://127.0.0.1:{server.server_address[1]}/"
     righe = []
-    with sync_playwright() as playwright:
+    with in_ascolto() as radice, sync_playwright() as playwright:
         browser = apri(playwright)
         for nome in tqdm(nomi_pagine(), leave=False):
             volte = [una_volta(browser, radice + nome) for _ in range(APERTURE)]
             righe.append((statistics.median(ms for ms, _ in volte), max(byte for _, byte in volte), nome))
         browser.close()
-    server.shutdown()
     print(f"{'primo contenuto, ms':>20} {'MB':>6}   pagina (processore rallentato {RALLENTATO} volte)")
     for ms, byte, nome in sorted(righe, reverse=True):
         mancato = "   mancato" * (ms >= MASSIMO or byte >= PESO_MASSIMO)
