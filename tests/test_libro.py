@@ -27,29 +27,33 @@ def pdf(tmp_path_factory):
     return stampato(libro.articoli_del_corso(PARTI), tmp_path_factory.mktemp("pdf") / "corso.pdf")
 
 
-def test_ogni_capitolo_e_nel_sommario_alla_sua_pagina(pdf):
+@pytest.fixture(scope="module")
+def testi(pdf):
+    """Il testo di ogni pagina, con uno spazio solo fra una parola e l'altra."""
+    return [" ".join(pagina.extract_text().split()) for pagina in pdf.pages]
+
+
+def test_ogni_capitolo_e_nel_sommario_alla_sua_pagina(pdf, testi):
     voci = libro.titoli(pdf)
     capitoli = [(titolo, numero) for titolo, livello, numero in voci if livello == 1]
     attesi = ("Self-attention nei transformer", "Panoramica", "Relevance scoring", "Laboratorio", "Soluzioni del capitolo 1: Panoramica")
     assert len(capitoli) == len(attesi) and all(atteso in titolo for atteso, (titolo, _) in zip(attesi, capitoli))
     for titolo, numero in capitoli:
-        pagina = " ".join(pdf.pages[numero - 1].extract_text().split())
-        assert " ".join(titolo.split()) in pagina, f"{titolo} non è a pagina {numero}"
+        assert " ".join(titolo.split()) in testi[numero - 1], f"{titolo} non è a pagina {numero}"
 
 
-def test_l_indice_dice_le_pagine_vere(pdf):
-    indice = " ".join(" ".join(pagina.extract_text() for pagina in pdf.pages[1:4]).split())
+def test_l_indice_dice_le_pagine_vere(pdf, testi):
+    indice = " ".join(testi[1:4])
     for titolo, livello, numero in libro.titoli(pdf):
         if livello <= 2:
             assert re.search(rf"{re.escape(titolo)} ?{numero}\b", indice), f"{titolo}: nell'indice non c'è la pagina {numero}"
     assert "000" not in re.findall(r"\b\d{3}\b", indice)
 
 
-def test_nessuna_pagina_e_vuota_e_ognuna_ha_il_suo_numero(pdf):
-    for numero, pagina in enumerate(pdf.pages, start=1):
-        testo = pagina.extract_text().split()
-        assert str(numero) in testo, f"la pagina {numero} non ha il suo numero"
-        assert len(testo) > 5 or pagina.images, f"la pagina {numero} è vuota"
+def test_nessuna_pagina_e_vuota_e_ognuna_ha_il_suo_numero(pdf, testi):
+    for numero, testo in enumerate(testi, start=1):
+        assert str(numero) in testo.split(), f"la pagina {numero} non ha il suo numero"
+        assert len(testo.split()) > 5 or pdf.pages[numero - 1].images, f"la pagina {numero} è vuota"
 
 
 def test_i_caratteri_viaggiano_con_il_documento(pdf):
@@ -77,8 +81,8 @@ def test_i_collegamenti_fra_le_pagine_saltano_dentro_il_documento(pdf):
     assert not [indirizzo for indirizzo in esterni if "127.0.0.1" in indirizzo]
 
 
-def test_i_suggerimenti_stanno_in_fondo_e_le_parti_dal_vivo_non_ci_sono(pdf):
-    testo = " ".join(" ".join(pagina.extract_text() for pagina in pdf.pages).split())
+def test_i_suggerimenti_stanno_in_fondo_e_le_parti_dal_vivo_non_ci_sono(testi):
+    testo = " ".join(testi)
     assert testo.count("Suggerimenti") >= 2 and "Esercizio 3.3 · " in testo
     assert testo.count("Questa parte è dal vivo: si apre nel sito.") == 3
     assert "serve JavaScript" not in testo and "Mostra il codice" not in testo and "\\frac" not in testo
@@ -109,5 +113,6 @@ def test_senza_browser_lo_dice_in_una_riga(monkeypatch, capsys):
     def nessuno(playwright):
         raise browser.NessunBrowser("serve un browser")
     monkeypatch.setattr(browser, "apri", nessuno)
+    monkeypatch.setattr(libro, "parti_del_corso", lambda: PARTI[:1])     # le altre pagine prenderebbero solo tempo
     assert libro.main(["--uscita", os.devnull]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "serve un browser"

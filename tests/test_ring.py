@@ -82,6 +82,21 @@ def test_who_waits_at_eight_ranks():
 
 # I processi -----------------------------------------------------------------------------------------
 
+# Un processo che nasce da capo passa tre secondi a importare torch. Dove si può, qui nascono tutti da uno che l'ha già fatto.
+QUICK = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+multiprocessing.set_forkserver_preload(["attnkit.ring", "test_ring"])
+
+
+def on_processes(function, *args, ranks):
+    mp.start_processes(function, args=args, nprocs=ranks, start_method=QUICK)
+
+
+@pytest.fixture
+def quick_launch(monkeypatch):
+    """`launch` avvia i suoi processi in fretta: che cosa fanno, e come li segue, non cambia."""
+    monkeypatch.setattr(corsa.mp, "get_context", lambda method: multiprocessing.get_context(QUICK))
+
+
 def enter(rank, ranks, folder, **options):
     """Ogni prova su più processi comincia così."""
     torch.set_num_threads(1)
@@ -115,7 +130,7 @@ def same_as_dense(rank, ranks, group, n, Hkv, causal, layout):
 
 @pytest.mark.parametrize("ranks, plain", [(1, False), (2, False), (4, False), (2, True)])
 def test_on_real_processes_like_dense_attention(ranks, plain, tmp_path):
-    mp.spawn(on_a_rank, args=(ranks, str(tmp_path), plain), nprocs=ranks)
+    on_processes(on_a_rank, ranks, str(tmp_path), plain, ranks=ranks)
 
 
 def on_a_group(rank, folder):
@@ -132,7 +147,7 @@ def on_a_group(rank, folder):
 
 
 def test_on_some_of_the_processes(tmp_path):
-    mp.spawn(on_a_group, args=(str(tmp_path),), nprocs=3)
+    on_processes(on_a_group, str(tmp_path), ranks=3)
 
 
 def test_without_a_group():
@@ -167,7 +182,7 @@ def on_a_refusal(rank, folder):
 
 
 def test_every_rank_refuses_before_any_block_travels(tmp_path):
-    mp.spawn(on_a_refusal, args=(str(tmp_path),), nprocs=2)
+    on_processes(on_a_refusal, str(tmp_path), ranks=2)
 
 
 def on_a_measured_rank(rank, folder):
@@ -192,7 +207,7 @@ def on_a_measured_rank(rank, folder):
 
 
 def test_bytes_sent_and_the_largest_tensor(tmp_path):
-    mp.spawn(on_a_measured_rank, args=(str(tmp_path),), nprocs=3)
+    on_processes(on_a_measured_rank, str(tmp_path), ranks=3)
 
 
 # I vicini che tacciono ------------------------------------------------------------------------------
@@ -217,7 +232,7 @@ def on_a_silent_rank(rank, folder, how):
 
 @pytest.mark.parametrize("how", ["prima", "tace", "muore"])
 def test_a_silent_neighbour_is_named(how, tmp_path):
-    mp.spawn(on_a_silent_rank, args=(str(tmp_path), how), nprocs=2)
+    on_processes(on_a_silent_rank, str(tmp_path), how, ranks=2)
 
 
 # launch ---------------------------------------------------------------------------------------------
@@ -308,7 +323,7 @@ def raises():
     (sleeps, TimeoutError, "Il rank 2 è fermo al passo 7 di 12: nessuno è andato avanti negli ultimi 4 secondi"),
     (is_suspended, TimeoutError, "Il rank 2 è fermo al passo 7 di 12"),
 ], ids=lambda value: getattr(value, "__name__", ""))
-def test_the_rank_that_fails_is_named_and_nobody_is_left(wound, error, message, monkeypatch):
+def test_the_rank_that_fails_is_named_and_nobody_is_left(wound, error, message, monkeypatch, quick_launch):
     follow, pids = corsa._follow, []
     monkeypatch.setattr(corsa, "_follow", lambda processes, *rest: (pids.extend(p.pid for p in processes), follow(processes, *rest)))
     monkeypatch.setattr(corsa, "_child", functools.partial(wounded, wound))
