@@ -277,7 +277,7 @@ def test_scorrere_col_puntatore_mostra_un_token_e_poi_torna(laboratorio):
 
 def test_i_numeri_mostrati_sono_quelli_del_capitolo_3(laboratorio):
     pagina = laboratorio()
-    riga = pagina.locator(".lab-passi tr", has_text="gatta").first.inner_text().replace("\u00a0", " ")
+    riga = pagina.locator(".lab-passi tr", has_text="gatta").first.text_content().replace("\u00a0", " ")
     assert "12,19" in riga and "4,31" in riga and "94 %" in riga
     pagina.get_by_text("I numeri di questo token").click()
     assert "12,191" in pagina.locator(".lab-passi details tr", has=pagina.locator("th", has_text="gatta")).nth(1).inner_text()
@@ -356,10 +356,10 @@ def test_accessibile_e_dentro_lo_schermo(laboratorio, tema, domanda):
     pagina.evaluate("document.querySelectorAll('#lab-frase details').forEach((blocco) => { blocco.open = true; })")
     pagina.get_by_role("combobox", name="Scrivi una parola").click()
     in_pari(pagina)
-    problemi = violazioni(pagina, "a 1280 px")
+    problemi = violazioni(pagina, "a 1280 px", dentro="#lab-frase")
     pagina.set_viewport_size(STRETTO)
     pagina.wait_for_timeout(400)
-    assert problemi + violazioni(pagina, "a 375 px") + che_sporge(pagina) + pagina.problemi == []
+    assert problemi + violazioni(pagina, "a 375 px", dentro="#lab-frase") + che_sporge(pagina) + pagina.problemi == []
 
 
 def test_la_frase_piu_lunga_sta_in_un_telefono(laboratorio):

@@ -28,9 +28,11 @@ def lingua() -> dict:
 def prepara_la_pagina(app, nome, modello, contesto, albero):
     if nome == PAGINA:
         app.add_css_file("laboratorio/laboratorio.css", priority=700)
-        # I moduli si chiamano l'un l'altro: chiesti tutti insieme arrivano in un viaggio solo.
+        # I moduli si chiamano l'un l'altro: chiesti tutti insieme, con i loro dati, arrivano in un viaggio solo.
         moduli = sorted(Path(app.srcdir, "_static", "laboratorio").glob("*.js"))
         contesto["metatags"] += "".join(f'\n    <link rel="modulepreload" href="_static/laboratorio/{modulo.name}" />' for modulo in moduli)
+        contesto["metatags"] += "".join(f'\n    <link rel="preload" as="fetch" crossorigin href="_static/laboratorio/dati/{dati}" />'
+                                        for dati in ("lingua.json", f"{MODELLI[0]}.safetensors"))
 
 
 def spedisci(app, errore):

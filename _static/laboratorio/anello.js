@@ -1,5 +1,6 @@
 // Un anello di dispositivi: chi tiene quali token, dove sono key e value, chi lavora e chi aspetta, un passo alla volta.
 
+import { mostrata } from "./frase.js";
 import { cornice, crea, scrivi_in, traccia } from "./pezzi.js";
 import { LAYOUTS, simulate } from "./ring.js";
 import { leggi, scrivi } from "./stato.js";
@@ -319,4 +320,5 @@ function avvia(radice) {
 }
 
 const radice = document.getElementById("lab-anello");
+await mostrata;
 if (radice) avvia(radice);

@@ -1,6 +1,7 @@
 // I conti di un modello: parametri, FLOP, byte di pesi e cache, e su quale macchina sta. I numeri li fa costs.js.
 
 import { attention_kind, flop_parts, forward_flops, kv_cache_bytes, local_layers, parameters, parts, problems, training_flops, weight_bytes } from "./costs.js";
+import { mostrata } from "./frase.js";
 import { cornice, crea, scrivi_in } from "./pezzi.js";
 import { leggi, scrivi } from "./stato.js";
 import { decimale, intero, percento, rapporto } from "./strumenti.js";
@@ -332,4 +333,6 @@ function avvia(radice, { modelli, macchine }) {
 }
 
 const radice = document.getElementById("lab-conti");
-if (radice) avvia(radice, await (await fetch(new URL("modelli.json", import.meta.url))).json());
+const modelli = fetch(new URL("modelli.json", import.meta.url)).then((arrivati) => arrivati.json());
+await mostrata;
+if (radice) avvia(radice, await modelli);

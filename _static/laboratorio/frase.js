@@ -270,4 +270,7 @@ async function avvia() {
   radice.closest("section").addEventListener("click", segui);
 }
 
-avvia().catch((errore) => radice.replaceChildren(crea("p", {}, `Il laboratorio non parte: ${errore.message}.`)));
+const avviata = avvia().catch((errore) => radice.replaceChildren(crea("p", {}, `Il laboratorio non parte: ${errore.message}.`)));
+
+/** Si compie quando la frase è sullo schermo: le altre parti della pagina stanno più in basso, e la lasciano passare. */
+export const mostrata = avviata.then(() => new Promise((fatto) => requestAnimationFrame(() => setTimeout(fatto))));

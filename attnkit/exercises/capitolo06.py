@@ -212,7 +212,7 @@ EXERCISES = (
     ),
     Exercise(
         id="6.3", title="Ingressi e bersagli", kind="trova il bug", stars=2, minutes=5,
-        statement="`prepara` riceve un blocco di frasi, interi (B, T), e dà la coppia (ingressi, bersagli). La loss scende subito quasi a zero, eppure il modello non sa scrivere. Scrivi `ingressi_e_bersagli`, che restituisce due array (B, T − 1).",
+        statement="`prepara` riceve un gruppo di frasi, interi (B, T), e dà la coppia (ingressi, bersagli). La loss scende subito quasi a zero, eppure il modello non sa scrivere. Scrivi `ingressi_e_bersagli`, che restituisce due array (B, T − 1).",
         reference=inputs_and_targets, inputs=_blocks,
         misconceptions=(
             Misconception("bersaglio non spostato", lambda frasi: (frasi[:, :-1], frasi[:, :-1]),
