@@ -12,12 +12,18 @@ import torch
 import torch.nn.functional as F
 
 _FORWARD = "_scaled_dot_product_flash_attention_for_cpu"
+GROUPS = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)     # da qui il kernel della CPU sa che più query head hanno le stesse key
 SMALL = 2 ** 21               # numeri in tutte le key: fin qui stanno nelle memorie del processore, e leggerle non è il limite
 
 
 def fused(q, k, v, scale, **options):
-    """Il kernel fuso. Se l'ultimo asse non è contiguo torna in silenzio alla via lenta: lo si copia prima."""
+    """Il kernel fuso. Davanti a ciò che non sa fare torch torna in silenzio alla via lenta: qui si evita.
+
+    Un ultimo asse non contiguo lo si copia prima; dove i gruppi non sono previsti, si copiano le head di key e di value.
+    """
     q, k, v = [t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v)]
+    if not GROUPS and q.device.type == "cpu" and q.shape[1] != k.shape[1]:
+        k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
     return F.scaled_dot_product_attention(q, k, v, scale=scale, enable_gqa=q.shape[1] != k.shape[1], **options)
 
 
