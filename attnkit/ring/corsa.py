@@ -90,6 +90,7 @@ def join(tokens, *, ranks=None, progress=True, **options):
     try:
         with tqdm(total=run.calls, disable=not progress or rank > 0, **BAR) as bar:
             dist.all_gather_object(reports, measure(run, rank, bar.update))
+        dist.barrier()        # chi distrugge il gruppo mentre un thread di gloo restituisce ancora i suoi tensori può aspettarlo per sempre
         return reports
     finally:
         dist.destroy_process_group()
