@@ -91,7 +91,7 @@ SEGNA_I_DOPPIONI = """() => {
     };
     for (const elemento of document.querySelectorAll("main *")) {
         elemento.removeAttribute("data-doppione");
-        if (elemento.childElementCount || !elemento.textContent.trim()) continue;
+        if (![...elemento.childNodes].some((nodo) => nodo.nodeType === Node.TEXT_NODE && nodo.data.trim())) continue;
         const { color, fontSize, fontWeight, textShadow, position } = getComputedStyle(elemento);
         const { width, height } = elemento.getBoundingClientRect();
         const chiave = [color, fontSize, fontWeight, textShadow, position, width > 1 && height > 1, sfondo(elemento),
@@ -156,7 +156,6 @@ def in_tema(pagina, tema: str, finestra: dict = LARGO) -> None:
     pagina.emulate_media(media="screen", color_scheme=tema)
     pagina.set_viewport_size(finestra)
     pagina.wait_for_function("(tema) => document.documentElement.dataset.theme === tema", arg=tema)
-    pagina.wait_for_timeout(400)  # il tema rimisura le cornici che scorrono dopo 300 ms
 
 
 def sulla_carta(pagina) -> list[str]:
@@ -193,6 +192,7 @@ def test_pagina(apri, record_property, nome):
     in_tema(pagina, "light")
     problemi += violazioni(pagina, "a 1280 px")
     in_tema(pagina, "light", STRETTO)
+    pagina.wait_for_timeout(400)  # il tema rimisura le cornici che scorrono dopo 300 ms
     problemi += che_sporge(pagina) + violazioni(pagina, "a 375 px", regole="struttura")
     problemi += pagina.problemi
     for chiave, valore in misurato.items():

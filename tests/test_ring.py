@@ -239,7 +239,9 @@ def test_a_silent_neighbour_is_named(how, tmp_path):
 
 @pytest.mark.parametrize("options", [{"ranks": 2, "backward": True, "layout": "zigzag"}, {"ranks": 3, "layout": "contiguous", "kv_heads": 1, "rounds": 2},
                                      {"ranks": 1, "causal": False, "layout": "striped"}], ids=str)
-def test_launch_reports_every_rank(options):
+def test_launch_reports_every_rank(options, request):
+    if options["ranks"] != 2:                                  # una volta come fa chi legge, le altre in fretta
+        request.getfixturevalue("quick_launch")
     reports = launch(96, heads=2, head_dim=8, progress=False, **options)
     ranks, kv_heads = options["ranks"], options.get("kv_heads", 2)
     assert [r.rank for r in reports] == list(range(ranks)) and not multiprocessing.active_children()
