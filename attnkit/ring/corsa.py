@@ -24,6 +24,7 @@ from tqdm import tqdm
 from attnkit.ring.misura import Run, measure
 
 START = 90                    # secondi in più, finché non sono partiti tutti: importare torch è lento
+REST = 0.1                    # con torch 2.5, chi distrugge il gruppo mentre un thread di gloo rende i suoi tensori lo aspetta per sempre
 BEAT = 0.2                    # ogni quanti secondi un processo si fa vivo
 CALLS, ALIVE = 0, 1           # le colonne della tavola
 BAR = {"desc": "anello", "leave": False, "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"}
@@ -90,7 +91,7 @@ def join(tokens, *, ranks=None, progress=True, **options):
     try:
         with tqdm(total=run.calls, disable=not progress or rank > 0, **BAR) as bar:
             dist.all_gather_object(reports, measure(run, rank, bar.update))
-        dist.barrier()        # chi distrugge il gruppo mentre un thread di gloo restituisce ancora i suoi tensori può aspettarlo per sempre
+        time.sleep(REST)
         return reports
     finally:
         dist.destroy_process_group()
