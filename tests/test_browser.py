@@ -116,10 +116,11 @@ def violazioni(pagina, dove: str, *, regole: str = "tutte", dentro: str | None =
         opzioni["runOnly"] = {"type": "rule", "values": COLORI}
     elif regole == "struttura":
         opzioni["rules"] = {regola: {"enabled": False} for regola in COLORI}
-    intero = os.environ.get("AXE_INTERO") == "1"
-    if not intero:
+    script = AXE_SCRIPT
+    if regole != "struttura" and os.environ.get("AXE_INTERO") != "1":
         pagina.evaluate(SEGNA_I_DOPPIONI)
-    esito = Axe(AXE_SCRIPT if intero else AXE_SCRIPT + SENZA_DOPPIONI).run(pagina, dentro, opzioni)
+        script += SENZA_DOPPIONI
+    esito = Axe(script).run(pagina, dentro, opzioni)
     return [f"axe, {dove}: {regola['id']} ({regola['help']}) in {len(regola['nodes'])} punti, il primo è "
             f"{regola['nodes'][0]['html'][:200]}" for regola in esito.response["violations"]]
 

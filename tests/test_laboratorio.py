@@ -38,13 +38,7 @@ CALCOLA = """async ([nome, casi]) => {
 
 @pytest.fixture
 def laboratorio(apri):  # noqa: F811
-    def apri_con(domanda: str = "", **altro):
-        serve_il_sito()
-        pagina = apri(f"laboratorio.html{domanda}", **altro)
-        pagina.wait_for_selector("#lab-frase .lab-risposta")
-        return pagina
-
-    return apri_con
+    return lambda domanda="", **altro: apri(f"laboratorio.html{domanda}", **altro)
 
 
 def frasi(nome: str, quante: int, seme: int) -> list[list[str]]:

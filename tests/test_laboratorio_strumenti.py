@@ -276,7 +276,7 @@ def test_mla_ed_esperti_si_accendono_e_si_spengono(apri):
 def test_gli_strumenti_sono_accessibili(apri, tema, domanda):
     pagina = apri(f"{PAGINA}?{domanda}", tema)
     pagina.locator("#anello-token").fill("x")
-    problemi = [guasto for parte in (ANELLO, CONTI) for guasto in violazioni(pagina, "a 1280 px", dentro=parte)]
+    problemi = violazioni(pagina, "a 1280 px", dentro=f"{ANELLO}, {CONTI}")
     pagina.set_viewport_size(STRETTO)
     pagina.wait_for_timeout(400)
     problemi += violazioni(pagina, "a 375 px", regole="struttura") + che_sporge(pagina) + pagina.problemi

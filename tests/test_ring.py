@@ -103,12 +103,6 @@ def enter(rank, ranks, folder, **options):
     dist.init_process_group("gloo", init_method=f"file://{folder}/incontro", rank=rank, world_size=ranks, **options)
 
 
-def leave():
-    """E così finisce."""
-    time.sleep(corsa.REST)
-    dist.destroy_process_group()
-
-
 def on_a_rank(rank, ranks, folder, plain):
     """Tutti i casi, in un processo solo: avviare un processo costa più dei conti."""
     enter(rank, ranks, folder)
@@ -118,7 +112,7 @@ def on_a_rank(rank, ranks, folder, plain):
         for n in (2, 6) if layout == "zigzag" else (1, 5):
             same_as_dense(rank, ranks, None, n, Hkv, causal, layout)
     same_as_dense(rank, ranks, None, 3, 2, False, "zigzag")    # senza maschera va bene anche un numero dispari
-    leave()
+    corsa._leave()
 
 
 def same_as_dense(rank, ranks, group, n, Hkv, causal, layout):
@@ -149,7 +143,7 @@ def on_a_group(rank, folder):
         for layout in LAYOUTS:
             same_as_dense(rank - 1, 2, group, 4, 2, True, layout)
     dist.barrier()
-    leave()
+    corsa._leave()
 
 
 def test_on_some_of_the_processes(tmp_path):
@@ -184,7 +178,7 @@ def on_a_refusal(rank, folder):
     refused("Mi aspettavo tante query quante key, ho trovato 4 e 2", [qkv(4)[0], *(t[:, :, :2] for t in qkv(4)[1:])])
     assert not started
     same_as_dense(rank, 2, None, 4, 2, True, "zigzag")
-    leave()
+    corsa._leave()
 
 
 def test_every_rank_refuses_before_any_block_travels(tmp_path):
@@ -209,7 +203,7 @@ def on_a_measured_rank(rank, folder):
     # contiguous: il blocco di 0 va a 1 e poi a 2, quello di 1 va a 2; indietro lo seguono i gradienti, che 2 rimanda a casa
     assert [sent["contiguous"] for sent in everyone] == [(1, 1 + 1 + 1), (2, 2 + 2 + 2), (0, 2)]
     assert all(sent[layout] == (2, 2 + 2 + 3) for sent in everyone for layout in ("zigzag", "striped"))
-    leave()
+    corsa._leave()
 
 
 def test_bytes_sent_and_the_largest_tensor(tmp_path):

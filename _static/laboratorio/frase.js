@@ -270,7 +270,7 @@ async function avvia() {
   radice.closest("section").addEventListener("click", segui);
 }
 
-const avviata = avvia().catch((errore) => radice.replaceChildren(crea("p", {}, `Il laboratorio non parte: ${errore.message}.`)));
-
 /** Si compie quando la frase è sullo schermo: le altre parti della pagina stanno più in basso, e la lasciano passare. */
-export const mostrata = avviata.then(() => new Promise((fatto) => requestAnimationFrame(() => setTimeout(fatto))));
+export const mostrata = avvia()
+  .catch((errore) => radice.replaceChildren(crea("p", {}, `Il laboratorio non parte: ${errore.message}.`)))
+  .then(() => new Promise((fatto) => requestAnimationFrame(() => setTimeout(fatto))));

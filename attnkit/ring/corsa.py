@@ -24,7 +24,6 @@ from tqdm import tqdm
 from attnkit.ring.misura import Run, measure
 
 START = 90                    # secondi in più, finché non sono partiti tutti: importare torch è lento
-REST = 0.1                    # con torch 2.5, chi distrugge il gruppo mentre un thread di gloo rende i suoi tensori lo aspetta per sempre
 BEAT = 0.2                    # ogni quanti secondi un processo si fa vivo
 CALLS, ALIVE = 0, 1           # le colonne della tavola
 BAR = {"desc": "anello", "leave": False, "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"}
@@ -91,10 +90,9 @@ def join(tokens, *, ranks=None, progress=True, **options):
     try:
         with tqdm(total=run.calls, disable=not progress or rank > 0, **BAR) as bar:
             dist.all_gather_object(reports, measure(run, rank, bar.update))
-        time.sleep(REST)
         return reports
     finally:
-        dist.destroy_process_group()
+        _leave()
 
 
 def _enter(run, local_rank, **how):
@@ -102,6 +100,12 @@ def _enter(run, local_rank, **how):
     if run.device == "cuda":
         torch.cuda.set_device(local_rank)
     dist.init_process_group("nccl" if run.device == "cuda" else "gloo", **how)
+
+
+def _leave():
+    """Chiude il gruppo, dopo un attimo: con torch 2.5, chi lo fa mentre un thread di gloo rende ancora i suoi tensori lo aspetta per sempre."""
+    time.sleep(0.1)
+    dist.destroy_process_group()
 
 
 def _child(rank, run, board, folder):
@@ -116,7 +120,7 @@ def _child(rank, run, board, folder):
         patience = timedelta(seconds=run.timeout + START)      # più di chi li segue: il nome giusto lo sa lui
         _enter(run, rank, store=dist.FileStore(f"{folder}/incontro", run.ranks), rank=rank, world_size=run.ranks, timeout=patience)
         outcome = measure(run, rank, advance)
-        dist.destroy_process_group()
+        _leave()
     except Exception:
         outcome = traceback.format_exc()
     Path(folder, str(rank)).write_bytes(pickle.dumps(outcome))
