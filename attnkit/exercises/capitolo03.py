@@ -26,6 +26,8 @@ def _rows_sum_to_one(arguments, output):
     if np.allclose(sums, 1, atol=1e-4):
         return None
     worst = int(np.nan_to_num(np.abs(sums - 1), nan=np.inf).argmax())
+    if np.isnan(sums[worst]):
+        return f"La riga {worst} contiene nan: un esponenziale è traboccato, e infinito diviso infinito non è un numero."
     return f"La riga {worst} somma a {sums[worst]:.6g}".replace(".", ",") + ", e dovrebbe sommare a 1."
 
 
@@ -183,7 +185,10 @@ EXERCISES = (
         misconceptions=(
             Misconception("esponente instabile", _exp_over_sum,
                           "La formula è giusta, ma exp(1000) non sta in un float64: diventa infinito, e infinito diviso infinito non è un numero. "
-                          "Sottrai prima il massimo della riga: i pesi non cambiano. Se hai sottratto la media o il minimo, non basta."),
+                          "Sottrai prima il massimo della riga: i pesi non cambiano."),
+            *(Misconception(f"sottratto {name}", lambda punteggi, take=take: _exp_over_sum(punteggi - take(punteggi, axis=-1, keepdims=True)),
+                            f"Hai sottratto {name} della riga: con punteggi così lontani non basta, e qualche esponenziale trabocca ancora. Sottrai il massimo: il più alto diventa exp(0) = 1, e nessuno lo supera.")
+              for name, take in (("la media", np.mean), ("il minimo", np.min))),
             Misconception("asse sbagliato", lambda punteggi: softmax(punteggi, axis=0),
                           "Così sommano a uno le colonne. Ogni riga è una query che distribuisce la propria attenzione sulle key: l'asse è l'ultimo."),
             Misconception("una softmax su tutta la tabella", lambda punteggi: softmax(punteggi.ravel()).reshape(punteggi.shape),

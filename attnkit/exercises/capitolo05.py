@@ -66,7 +66,7 @@ def _first_token_alone(arguments, output):
     X, _, _, Wv, Wo, _ = arguments
     if np.allclose(output[0], X[0] @ Wv @ Wo, atol=1e-5):
         return None
-    return "Guarda la riga 0: il primo token vede solo sé stesso, con peso 1, e dovrebbe uscirne `X[0] @ Wv @ Wo`. Controlla la maschera, l'asse della softmax, Wv e Wo."
+    return "Guarda la riga 0: il primo token vede solo sé stesso, con peso 1, e dovrebbe uscirne `X[0] @ Wv @ Wo`. Controlla la maschera, l'asse della softmax, Wv, Wo, e come dividi e riunisci le head."
 
 
 def _doubled(parameters, width, tables, flops, memory):
@@ -198,6 +198,8 @@ EXERCISES = (
                           "Le head sono state divise con un `reshape` diretto: ciascuna riceve pezzi di token diversi."),
             Misconception("riunite senza trasposta", _layer(join=lambda O: O.reshape(O.shape[1], -1)),
                           "Le head sono state riunite con un `reshape` diretto: nelle righe finiscono token diversi. Prima si scambiano gli assi."),
+            Misconception("divise e riunite senza trasposta", _layer(divide=lambda X, n: X.reshape(n, len(X), -1), join=lambda O: O.reshape(O.shape[1], -1)),
+                          "Hai diviso e riunito con due `reshape` diretti: i token tornano al loro posto, ma ogni head ha visto solo un gruppo di token, a pezzi."),
             Misconception("head mediate", _layer(join=lambda O: np.concatenate([O.mean(axis=0)] * len(O), axis=-1)),
                           "Hai fatto la media delle head prima di Wo. Si affiancano."),
             Misconception("head in ordine inverso", _layer(join=lambda O: merge(O[::-1])),

@@ -313,7 +313,7 @@ EXERCISES = (
         praise="Una riga vuota capita: nello schema fixed, le colonne di riassunto da sole lasciano vuote le prime l − c righe, perché il primo riassunto sta in posizione l − c (l è `stride`, c è `summary`).",
     ),
     Exercise(
-        id="8.7", title="La tabella dei Sparse Transformers", kind="leggi la tabella", stars=2, minutes=5,
+        id="8.7", title="La tabella degli Sparse Transformers", kind="leggi la tabella", stars=2, minutes=5,
         statement="Dalla tabella di Child et al.: sul testo (Enwik8), quante volte un passo di *fixed* è più rapido di uno denso? E quanti bit per byte in più chiede *strided* rispetto al denso? Restituisci la coppia, con almeno due decimali.",
         reference=lambda: (_FASTER, 0.13), atol=0.006, rtol=0.0, properties=(("un numero su due", _half_right),),
         misconceptions=(

@@ -1,4 +1,4 @@
-"""Gli esercizi del capitolo 10, LLaMA 3.1."""
+"""Gli esercizi del capitolo 10, Llama 3.1."""
 
 import math
 
@@ -255,7 +255,7 @@ EXERCISES = (
             Misconception("guadagno dimenticato", lambda x, g, eps: rms_norm(x, 1.0, eps), "Manca il guadagno: ogni componente va moltiplicata per la sua voce di g."),
             Misconception("guadagno ed eps dimenticati", lambda x, g, eps: rms_norm(x, 1.0, 0.0), "La radice è giusta. Mancano eps, che si somma alla media dei quadrati, e il guadagno: ogni componente va moltiplicata per la sua voce di g."),
             Misconception("guadagno sommato", lambda x, g, eps: rms_norm(x, 1.0, eps) + g, "Il guadagno si moltiplica, non si somma."),
-            Misconception("guadagno più uno", lambda x, g, eps: rms_norm(x, 1 + g, eps), "Hai moltiplicato per 1 + g: è ciò che fa Gemma. In LLaMA si moltiplica per g."),
+            Misconception("guadagno più uno", lambda x, g, eps: rms_norm(x, 1 + g, eps), "Hai moltiplicato per 1 + g: è ciò che fa Gemma. In Llama si moltiplica per g."),
             Misconception("guadagno prima della norma", lambda x, g, eps: rms_norm(x * g, 1.0, eps), "Hai moltiplicato per g prima di normalizzare: il guadagno viene dopo, e non entra nella media dei quadrati."),
             Misconception("guadagno diviso", lambda x, g, eps: rms_norm(x, 1 / g, eps), "Hai diviso anche per g: il guadagno si moltiplica. Controlla le parentesi."),
             Misconception("asse dei token", _divided(lambda x, eps: np.sqrt((x ** 2).mean(0, keepdims=True) + eps)), "La media è sull'asse dei token: ogni token va normalizzato per conto suo, sull'ultimo asse."),
@@ -272,8 +272,8 @@ EXERCISES = (
             Misconception("porta scambiata", _gated(swap=True), "Hai passato per la silu la matrice sbagliata: la porta è W1, e W3 x resta com'è."),
             Misconception("sigmoide", _gated(lambda z: 1 / (1 + np.exp(-z))), "La porta è una sigmoide: la silu è z per la sigmoide di z."),
             Misconception("relu", _gated(lambda z: np.maximum(z, 0)), "La porta è una ReLU: qui è la silu, z / (1 + e^−z)."),
-            Misconception("gelu", _gated(_gelu), "La porta è una GELU: con quella si chiama GeGLU, ed è di Gemma. LLaMA usa la silu."),
-            Misconception("gelu con la tangente", _gated(_gelu_with_tanh), "La porta è una GELU: con quella si chiama GeGLU, ed è di Gemma. LLaMA usa la silu."),
+            Misconception("gelu", _gated(_gelu), "La porta è una GELU: con quella si chiama GeGLU, ed è di Gemma. Llama usa la silu."),
+            Misconception("gelu con la tangente", _gated(_gelu_with_tanh), "La porta è una GELU: con quella si chiama GeGLU, ed è di Gemma. Llama usa la silu."),
             Misconception("tangente", _gated(np.tanh), "La porta è una tangente iperbolica: qui è la silu, z / (1 + e^−z)."),
             Misconception("senza attivazione", _gated(lambda z: z), "Manca la silu: hai moltiplicato W1 x e W3 x così come sono. Una porta molto negativa deve quasi chiudersi, e così invece passa, con il segno rovesciato."),
             Misconception("silu con il segno", _gated(lambda z: z / (1 + np.exp(z))), "Nella silu l'esponente ha il segno meno: z / (1 + e^−z)."),
@@ -320,8 +320,8 @@ EXERCISES = (
             Misconception("coppie contate da uno", _turned(lambda p, Dh, theta: theta ** (-2 * (p + 1) / Dh)), "Hai contato le coppie da uno: la prima è p = 0, e la sua frequenza è 1."),
             Misconception("senza parentesi nell'esponente", _turned(lambda p, Dh, theta: theta ** -2 * p / Dh), "Mancano le parentesi nell'esponente: `theta ** -2 * p / Dh` eleva a −2, e poi moltiplica. Scrivi `theta ** (-2 * p / Dh)`."),
             Misconception("una frequenza sola", _turned(lambda p, Dh, theta: np.ones(len(p))), "Tutte le coppie girano con la stessa velocità: ognuna ha la sua, theta^(−2p/Dh)."),
-            Misconception("theta fisso", _turned(lambda p, Dh, theta: _frequencies(p, Dh, 10000.0)), "Hai scritto 10.000 al posto di theta: usa l'argomento. In LLaMA 3.1 vale 500.000."),
-            Misconception("theta di LLaMA", _turned(lambda p, Dh, theta: _frequencies(p, Dh, 500000.0)), "Hai scritto 500.000, il valore di LLaMA 3.1: usa l'argomento theta."),
+            Misconception("theta fisso", _turned(lambda p, Dh, theta: _frequencies(p, Dh, 10000.0)), "Hai scritto 10.000 al posto di theta: usa l'argomento. In Llama 3.1 vale 500.000."),
+            Misconception("theta di Llama", _turned(lambda p, Dh, theta: _frequencies(p, Dh, 500000.0)), "Hai scritto 500.000, il valore di Llama 3.1: usa l'argomento theta."),
             Misconception("da uno", _turned(place=lambda t: t + 1), "Hai contato le posizioni da uno. I punteggi non cambiano, ma le query e le key sì: in posizione 0 il vettore non gira."),
             Misconception("ordine della riga", _turned(place=lambda t: np.arange(len(t))), "Hai usato il numero della riga al posto della posizione: con la cache il token che arriva è la prima riga, ma non è in posizione 0."),
             Misconception("posizioni da zero", _turned(place=lambda t: t - t[0]), "Hai contato le posizioni dalla prima che arriva. I punteggi fra questi token non cambiano, ma con le key già nella cache sì: si usano le posizioni ricevute."),
@@ -357,7 +357,7 @@ EXERCISES = (
     ),
     Exercise(
         id="10.5", title="I parametri di un layer", kind="scrivi", stars=1, minutes=5,
-        statement="Quanti parametri ha un layer di LLaMA? Ricevi d_model, n_heads, n_kv_heads, head_dim e d_ff. Conta le quattro proiezioni dell'attenzione, le tre matrici della SwiGLU e le due norme; nessun bias. Restituisci un intero.",
+        statement="Quanti parametri ha un layer di Llama? Ricevi d_model, n_heads, n_kv_heads, head_dim e d_ff. Conta le quattro proiezioni dell'attenzione, le tre matrici della SwiGLU e le due norme; nessun bias. Restituisci un intero.",
         reference=layer_parameters, inputs=_layers,
         misconceptions=(
             Misconception("due matrici", _counted(ffn=lambda D, F: 2 * D * F), "Nella feed-forward ne hai contate due: la SwiGLU ne ha tre."),
@@ -371,7 +371,7 @@ EXERCISES = (
             Misconception("tre norme", _counted(norms=lambda D: 3 * D), "Hai contato tre norme: l'ultima, prima dei logit, è del modello, non di un layer. In un layer sono due."),
             Misconception("norme con il bias", _counted(norms=lambda D: 4 * D), "Hai contato due vettori per norma, come nella LayerNorm. La RMSNorm ha solo il guadagno."),
             Misconception("un numero per norma", _counted(norms=lambda D: 2), "Il guadagno di una norma ha un numero per componente: d_model, non uno."),
-            Misconception("con i bias", lambda D, H, K, h, F: layer_parameters(D, H, K, h, F) + (H + 2 * K) * h + D + 2 * F + D, "Hai contato anche i bias: in LLaMA non ce ne sono."),
+            Misconception("con i bias", lambda D, H, K, h, F: layer_parameters(D, H, K, h, F) + (H + 2 * K) * h + D + 2 * F + D, "Hai contato anche i bias: in Llama non ce ne sono."),
             Misconception("senza WO", _counted(output=_nothing), "Manca WO, che riporta le head alla larghezza del modello."),
             Misconception("WO stretta", _counted(output=lambda D, H, K, h: D * K * h), "Hai contato WO larga quanto WK: riceve le uscite di tutte le query head, e quindi è grande quanto WQ."),
             Misconception("key e value una volta", _counted(keys=lambda D, H, K, h: D * K * h), "WK e WV sono due matrici: ne hai contata una."),
@@ -389,7 +389,7 @@ EXERCISES = (
         praise="218.112.000 nell'8B. Trentadue volte, più gli embedding, i logit e la norma finale: 8.030.261.248, fino all'ultima cifra.",
     ),
     Exercise(
-        id="10.6", title="Due righe sbagliate", kind="leggi la tabella", stars=1, minutes=4,
+        id="10.6", title="Due voci sbagliate", kind="leggi la tabella", stars=1, minutes=4,
         statement="In questa tabella dell'8B due voci sono sbagliate: layer 32, larghezza 4096, FFN 6144, query head 32, head di key 8, larghezza di una head 128, vocabolario 128.000. Il modello pubblicato ha 8.030.261.248 parametri, embedding e logit separati. "
                   "Restituisci la riga intera, con le due voci corrette: un dizionario con le stesse chiavi di `riga`.",
         reference=_corrected(FFN=14336, vocabolario=128256), properties=(("i parametri", _its_parameters),),
@@ -399,9 +399,9 @@ EXERCISES = (
             Misconception("solo la FFN", _corrected(FFN=14336), "La FFN è giusta. Con quella soltanto si arriva a 8.028.164.096: mancano ancora 2.097.152 parametri, cioè 512 righe larghe 4096. C'è un'altra voce che non torna."),
             Misconception("solo il vocabolario", _corrected(vocabolario=128256), "Il vocabolario è giusto. Con quello soltanto i parametri sono 4,8 miliardi: ne mancano 3,2. C'è un'altra voce che non torna."),
             Misconception("FFN da quattro", _corrected(FFN=16384, vocabolario=128256), "Il vocabolario è giusto. Quattro volte la larghezza vale per una feed-forward a due matrici: qui sono tre."),
-            Misconception("due terzi", _corrected(FFN=10922, vocabolario=128256), "Il vocabolario è giusto. Due terzi di 4 · 4096 è il punto di partenza: LLaMA allarga di 1,3 e arrotonda in su al multiplo di 1024."),
-            Misconception("la FFN di Llama 2", _corrected(FFN=11008, vocabolario=128256), "Il vocabolario è giusto. 11.008 è la FFN di Llama 2 7B: i due terzi di 4 · 4096, arrotondati in su. LLaMA 3.1 prima allarga di 1,3."),
-            Misconception("senza arrotondare", _corrected(FFN=14198, vocabolario=128256), "Il vocabolario è giusto. Hai moltiplicato per 1,3, ma LLaMA poi arrotonda in su al multiplo di 1024."),
+            Misconception("due terzi", _corrected(FFN=10922, vocabolario=128256), "Il vocabolario è giusto. Due terzi di 4 · 4096 è il punto di partenza: Llama allarga di 1,3 e arrotonda in su al multiplo di 1024."),
+            Misconception("la FFN di Llama 2", _corrected(FFN=11008, vocabolario=128256), "Il vocabolario è giusto. 11.008 è la FFN di Llama 2 7B: i due terzi di 4 · 4096, arrotondati in su. Llama 3.1 prima allarga di 1,3."),
+            Misconception("senza arrotondare", _corrected(FFN=14198, vocabolario=128256), "Il vocabolario è giusto. Hai moltiplicato per 1,3, ma Llama poi arrotonda in su al multiplo di 1024."),
             Misconception("arrotondata in giù", _corrected(FFN=13312, vocabolario=128256), "Il vocabolario è giusto. Hai arrotondato in giù: il multiplo di 1024 si prende in su."),
             Misconception("la FFN del 70B", _corrected(FFN=28672, vocabolario=128256), "Il vocabolario è giusto. 28.672 è la FFN del 70B."),
             Misconception("la FFN sbagliata del 70B", _corrected(FFN=12288, vocabolario=128256), "Il vocabolario è giusto. 12.288 è la FFN che la prima edizione dell'articolo stampava per il 70B: sbagliata anche quella."),
