@@ -7,7 +7,7 @@ from attnkit.shapes import divides, natural_int, positive_int, positive_number
 
 @dataclass(frozen=True)
 class RopeScaling:
-    """Come si allungano le frequenze di RoPE in LLaMA 3.1; il conto è in `attnkit.rope.rescaled`.
+    """Come si allungano le frequenze di RoPE in Llama 3.1; il conto è in `attnkit.rope.rescaled`.
 
     Args:
         factor: per quanto si dividono le frequenze delle onde lunghe.

@@ -17,7 +17,7 @@ LAYOUTS = ("half", "interleaved")
 
 
 def rescaled(frequencies, scaling):
-    """Le frequenze di LLaMA 3.1: le onde corte restano, le lunghe si dividono per `scaling.factor`, in mezzo si sfuma.
+    """Le frequenze di Llama 3.1: le onde corte restano, le lunghe si dividono per `scaling.factor`, in mezzo si sfuma.
 
     Args:
         frequencies: radianti per token, shape (Dh / 2,).

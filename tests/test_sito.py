@@ -143,7 +143,7 @@ ablazione composizione prefill decode KV-cache MHA MQA GQA MLA banda-di-memoria 
 arithmetic-intensity crinale ridge-point
 sparse-attention pattern finestra sliding-window strided fixed attention-sink portata receptive-field attenzione-locale-e-globale
 ring-attention softmax-in-una-passata online-softmax log-sum-exp FlashAttention zigzag striped rank all-gather context-parallelism
-bfloat16 embedding-legati instradatore onda safetensors silu
+bfloat16 embedding-legati router QK-norm onda safetensors silu
 RoPE SwiGLU pre-norm top-p contesto esperto parametri-attivi NSA DSA attenzione-lineare""".split()
 
 

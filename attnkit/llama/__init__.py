@@ -1,4 +1,4 @@
-"""LLaMA intero: il modello, i pesi pubblicati, la generazione.
+"""Llama intero: il modello, i pesi pubblicati, la generazione.
 
 ===========  ==================================================================
 modello      Llama: embedding, blocchi, norma, logit

@@ -1,4 +1,4 @@
-"""LLaMA da riga di comando: legge una domanda, e scrive il seguito mentre lo trova.
+"""Llama da riga di comando: legge una domanda, e scrive il seguito mentre lo trova.
 
     python -m attnkit.llama CARTELLA "C'era una volta"
 """

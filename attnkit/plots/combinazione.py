@@ -77,7 +77,7 @@ def weighted(tokens, weights, V):
     total = y0 + T * cell + 0.24
     axes.plot([right - 0.3, right + Dv * cell + 0.05], [total - 0.12] * 2, color=INK, linewidth=1.2)
     squares(axes, right, total, weights @ V, cell=cell, color=OUTPUT, largest=largest)
-    write(axes, right - 0.14, total + cell / 2, "somma delle colonne: l'uscita", ha="right", color=OUTPUT, weight="bold")
+    write(axes, right - 0.14, total + cell / 2, "somma delle colonne: l’uscita", ha="right", color=OUTPUT, weight="bold")
     write(axes, 3.6, 3.83, "quadratino pieno = positivo, vuoto = negativo; la scala è la stessa ovunque", size=8, color=SOFT)
     return figure
 
@@ -135,9 +135,13 @@ def hull(tokens, V, outputs, components=(0, 1), current=-1):
                   ha="left" if away[0] > inside[current][0] else "right", fontweight="bold",
                   arrowprops={"arrowstyle": "-", "color": OUTPUT, "linewidth": 1})
     for j, token in enumerate(tokens):
-        apart = np.linalg.norm((inside[j] - points) / span, axis=1).min() > 0.05
-        if apart and tokens[j] != tokens[current]:
-            write(axes, inside[j][0] - 0.018 * span[0], inside[j][1] - 0.03 * span[1], token, ha="right", va="top", color=OUTPUT, size=9)
+        distance = np.linalg.norm((inside[j] - points) / span, axis=1).min()
+        if distance > 0.02 and tokens[j] != tokens[current]:       # più vicino, il nome del value basta per tutti e due
+            # A sinistra il nome va in basso, a destra in alto; accanto a un value, che ha il nome in basso, alla stessa altezza.
+            side = -1 if inside[j][0] < middle[0] else 1
+            level = 0 if distance < 0.05 else side
+            write(axes, inside[j][0] + 0.02 * side * span[0], inside[j][1] + 0.03 * level * span[1], token,
+                  ha="right" if side < 0 else "left", va={-1: "top", 0: "center", 1: "bottom"}[level], color=OUTPUT, size=9)
     with rc_context(STYLE):
         axes.legend(fontsize=9, frameon=False, loc="upper right")
         axes.set_xlabel(f"componente {components[0] + 1}", fontsize=9)

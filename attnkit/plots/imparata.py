@@ -91,7 +91,7 @@ def weight_and_effect(weights, effects, flipped):
         axes.plot(100 * weights[which], effects[which], marker, color=color, markersize=4.2, markerfacecolor=face, markeredgewidth=0.9, label=label, alpha=0.85)
     with rc_context(STYLE):
         axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(0.03, 1.0))
-        axes.set_xlabel("peso dell'arco, %", fontsize=9)
+        axes.set_xlabel("peso dell’arco, %", fontsize=9)
         axes.set_ylabel("vantaggio perso tagliandolo (logit)", fontsize=9)
         italian_ticks(axes.yaxis)
         axes.tick_params(labelsize=8.5)
@@ -112,7 +112,7 @@ def composition(tokens, first, second, path):
     T = len(tokens)
     a, b, c = path
     figure, axes = canvas(7.2, 3.75, (
-        f"Tre file con gli stessi token: sotto l'ingresso, in mezzo dopo il primo layer, in alto dopo il secondo. Le linee dicono chi guarda chi, più spesse dove il peso è più grande. "
+        f"Tre file con gli stessi token: sotto l'ingresso, in mezzo dopo il primo layer, in alto dopo il secondo. Le linee dicono chi guarda chi, più spesse dove il peso è più grande; sotto il 15 % non ci sono. "
         f"In evidenza: nel primo layer «{tokens[b]}» guarda «{tokens[a]}», {percent(first[b, a])}; nel secondo «{tokens[c]}» guarda «{tokens[b]}», {percent(second[c, b])}."))
     sizes = np.array([0.2 + 0.072 * len(token) for token in tokens])
     gap = (7.2 - 1.0 - 0.12 - sizes.sum()) / (T - 1)
@@ -136,7 +136,7 @@ def composition(tokens, first, second, path):
             marked = (level, j) in on_path and not (level == 0 and j == b) and not (level == 1 and j == c)
             box(axes, left[j], y, sizes[j], tall, edge=OUTPUT if marked else FAINT, line=2 if marked else 1)
             write(axes, middle[j], y + tall / 2, token, size=9, weight="bold" if marked else "normal", color=INK if marked else SOFT, zorder=5)
-    write(axes, 3.9, 3.62, "tratteggio: il residual stream, che porta ogni token al layer dopo", size=8, color=SOFT)
+    write(axes, 3.9, 3.62, "la head 1 dei due layer, senza i pesi sotto il 15 %; tratteggio: il residual stream, che porta ogni token al layer dopo", size=8, color=SOFT)
     return figure
 
 

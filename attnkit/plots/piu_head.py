@@ -108,7 +108,7 @@ def combining(tokens, weights, heads, updates, current=-1):
     for h in range(H):
         y = start + h * (cell + 0.05)
         squares(axes, concat_x, y, updates[h], cell=cell, color=OUTPUT, largest=largest)
-        write(axes, concat_x - 0.12, y + cell / 2, ("+  " if h else "") + f"l'aggiunta della head {h + 1}", ha="right", size=9.5)
+        write(axes, concat_x - 0.12, y + cell / 2, ("+  " if h else "") + f"l’aggiunta della head {h + 1}", ha="right", size=9.5)
     total = start + H * (cell + 0.05) + 0.1
     axes.plot([concat_x - 0.35, concat_x + D * cell + 0.05], [total - 0.07] * 2, color=INK, linewidth=1.2)
     squares(axes, concat_x, total, updates.sum(0), cell=cell, color=OUTPUT, largest=largest)

@@ -66,7 +66,7 @@ def enriched(trace):
     largest = max(np.abs(v).max() for v in (trace.x[-1], trace.update[-1], trace.y[-1]))
     x0, cell = 3.0, 0.36
     rows = ((1.35, trace.x[-1], INK, f"il vettore di «{tokens[-1]}»", "x"),
-            (1.9, trace.update[-1], VALUE, "l'aggiunta, dopo $W_O$", "+"),
+            (1.9, trace.update[-1], VALUE, "l’aggiunta, dopo $W_O$", "+"),
             (2.6, trace.y[-1], OUTPUT, "il vettore arricchito", "="))
     for y, values, color, label, sign in rows:
         squares(axes, x0, y, values, cell=cell, color=color, largest=largest)

@@ -148,7 +148,7 @@ def imitations(tables, labels, notes):
         stairs = np.repeat(np.arange(T + 1), 2) * cell
         axes.plot(x + stairs[2:], y + stairs[1:-1], color=INK, linewidth=1)
         write(axes, x, y + side + 0.2, note, ha="left", size=8.5, color=INK if k == 0 else OUTPUT)
-    write(axes, 3.6, rows * (side + 0.98) + 0.08, "riga: chi guarda; colonna: chi è guardato; sopra la scaletta c'è il futuro, ed è incorniciato ogni peso che gli arriva", size=8, color=SOFT)
+    write(axes, 3.6, rows * (side + 0.98) + 0.08, "riga: chi guarda; colonna: chi è guardato; sopra la scaletta c’è il futuro, ed è incorniciato ogni peso che gli arriva", size=8, color=SOFT)
     return figure
 
 
