@@ -174,7 +174,7 @@ def risposta(pagina) -> str:
 
 def avviso(pagina) -> str:
     in_pari(pagina)
-    return pagina.locator(".lab-avviso").inner_text()
+    return " ".join(pagina.locator(".lab-avviso").all_inner_texts()).strip()
 
 
 def indirizzo_di(pagina) -> str:
@@ -267,6 +267,97 @@ def test_scorrere_col_puntatore_mostra_un_token_e_poi_torna(laboratorio):
     in_pari(pagina)
     assert titolo.inner_text() == "Passo per passo: «affamat-»"
     assert indirizzo_di(pagina) == ""
+
+
+def chi_si_guarda(pagina) -> str:
+    in_pari(pagina)
+    return pagina.locator(".lab-passi h3").inner_text().removeprefix("Passo per passo: ")
+
+
+def test_tagliare_non_cambia_il_token_che_si_sta_guardando(laboratorio):
+    pagina = laboratorio()
+    pagina.get_by_role("gridcell", name="topo guarda gatta", exact=False).click()      # il puntatore resta lì
+    assert chi_si_guarda(pagina) == "«topo»" and pagina.get_by_role("gridcell", name="topo guarda gatta: tagliato").count() == 1
+    pagina.locator("h1").hover()
+    assert chi_si_guarda(pagina) == "«affamat-»"
+    # Con la tastiera si guarda la riga in cui si è; uscendo dalla tabella torna il token scelto, e con lui i nomi dei suoi archi.
+    pagina.locator(".lab-griglia td[tabindex='0']").focus()
+    pagina.keyboard.press("ArrowUp")
+    assert chi_si_guarda(pagina) == "«il»"
+    pagina.get_by_role("checkbox", name="L’arco da", exact=False).first.focus()
+    assert chi_si_guarda(pagina) == "«affamat-»"
+    assert pagina.locator(":focus").get_attribute("aria-label") == "L’arco da affamat- a la"
+    pagina.keyboard.press(" ")
+    assert chi_si_guarda(pagina) == "«affamat-»" and not pagina.locator(":focus").is_checked()
+    assert pagina.problemi == []
+
+
+def test_una_casella_toccata_col_dito_non_trattiene_lo_sguardo(laboratorio):
+    pagina = laboratorio(finestra=STRETTO, has_touch=True)
+    pagina.get_by_role("gridcell", name="la guarda gatta: futuro").tap()
+    assert chi_si_guarda(pagina) == "«affamat-»" and "«la» non vede «gatta» (futuro)" in avviso(pagina)
+    vicino = pagina.locator(".lab-griglia + .lab-avviso")
+    assert vicino.inner_text() != "" and vicino.evaluate("(e) => e.getBoundingClientRect().bottom <= innerHeight"), "l'avviso si vede dove si è toccato"
+
+
+def test_le_parole_si_completano_si_scorrono_e_si_incollano(laboratorio):
+    pagina = laboratorio("?frase=la+gatta", finestra=STRETTO, has_touch=True)
+    casella = pagina.get_by_role("combobox", name="Scrivi una parola")
+    casella.press_sequentially("insegue il gatt")                     # si completa l'ultima parola, e si aggiungono tutte
+    voce = pagina.get_by_role("option", name="gatto", exact=True)
+    voce.dispatch_event("pointerdown")                                # un dito che comincia a scorrere la lista
+    voce.dispatch_event("touchstart")
+    assert casella.input_value() == "insegue il gatt" and voce.is_visible()
+    voce.tap()
+    in_pari(pagina)
+    tessere = pagina.locator(".lab-tessera .lab-parola")
+    assert tessere.all_inner_texts() == ["la", "gatta", "insegue", "il", "gatto"] and casella.input_value() == ""
+    casella.fill("perché affamata, la gatta.")                        # troppo lunga: resta scritta, da accorciare
+    casella.press("Enter")
+    assert "Al più 7 token" in avviso(pagina) and casella.input_value() == "perché affamata, la gatta."
+    casella.fill("(perché), affamat…")                                # la punteggiatura non conta
+    casella.press("Enter")
+    in_pari(pagina)
+    assert tessere.all_inner_texts()[5:] == ["perché", "affamat-"] and avviso(pagina) == ""
+    pagina.get_by_role("button", name="Ricomincia", exact=True).first.click()
+    casella.fill("gatta")
+    casella.press("Enter")
+    pagina.locator(".lab-tessera input").focus()
+    pagina.keyboard.press("Delete")                                   # tolto l'ultimo, il fuoco va dove si ricomincia
+    in_pari(pagina)
+    assert pagina.evaluate("document.activeElement.id") == "lab-parola"
+    assert pagina.problemi == []
+
+
+def test_un_pulsante_che_si_spegne_non_perde_il_fuoco(laboratorio):
+    pagina = laboratorio("?tagli=1-1-7-2")
+    for nome in ("Ricuci tutti gli archi", "Rimetti tutto com’era"):
+        bottone = pagina.get_by_role("button", name=nome)
+        bottone.focus()
+        pagina.keyboard.press("Enter")
+        in_pari(pagina)
+        assert bottone.get_attribute("aria-disabled") == "true" and bottone.evaluate("(b) => b === document.activeElement")
+
+
+def test_un_modello_che_tarda_o_non_arriva(laboratorio):
+    pagina = laboratorio()
+    lento = []
+    pagina.route("**/toy-due-layer.safetensors", lambda rotta: lento.append(rotta))
+    modello = pagina.locator("#lab-frase").get_by_label("Modello", exact=True)
+    modello.select_option("toy-due-layer")
+    pagina.wait_for_timeout(50)
+    pagina.locator("#una-frase-passo-per-passo ol a[href*='tagli=1-1-7-2']").first.click()   # intanto se ne chiede un altro
+    assert "«-o»" in risposta(pagina)
+    lento[0].continue_()
+    pagina.wait_for_timeout(200)
+    assert modello.input_value() == "toy" and indirizzo_di(pagina) == "?tagli=1-1-7-2"
+    pagina.unroute("**/toy-due-layer.safetensors")
+    pagina.reload()
+    pagina.wait_for_selector("#lab-frase .lab-risposta")
+    pagina.route("**/toy-due-layer.safetensors", lambda rotta: rotta.fulfill(status=503))
+    modello.select_option("toy-due-layer")
+    pagina.wait_for_function("document.querySelector('.lab-avviso').textContent.includes('non è arrivato')")
+    assert "503" in avviso(pagina) and modello.input_value() == "toy" and "«-o»" in risposta(pagina)
 
 
 def test_i_numeri_mostrati_sono_quelli_del_capitolo_3(laboratorio):

@@ -68,7 +68,7 @@ def test_l_anello_si_percorre_con_la_tastiera(apri):
     assert numeri_dell_anello(pagina)[0] == ["0", "0–3", "K0 V0", "10", "10"]
     pagina.keyboard.press("Enter")
     assert "anello-passo=2" in ricerca(pagina)
-    assert numeri_dell_anello(pagina)[:2] == [["0", "0–3", "K3 V3", "aspetta", "10"], ["1", "4–7", "K0 V0", "16", "26"]]
+    assert numeri_dell_anello(pagina)[:2] == [["0", "0–3", "–", "aspetta", "10"], ["1", "4–7", "K0 V0", "16", "26"]]
     assert "Aspetta il dispositivo 0" in pagina.locator(f"{ANELLO} [aria-live]").inner_text()
     for _ in range(5):
         pagina.keyboard.press("Enter")                        # oltre l'ultimo passo non succede nulla, e il fuoco resta
@@ -99,9 +99,65 @@ def test_l_anello_sta_nell_indirizzo(apri):
     assert ricerca(pagina) == "?anello-dispositivi=3&anello-disposizione=zigzag&anello-token=64&altro=1"
     pagina = riapri(apri, pagina)
     assert len(numeri_dell_anello(pagina)) == 4 and pagina.locator("#anello-zigzag").is_checked()
-    # Un indirizzo senza senso non rompe nulla.
-    altra = apri(f"{PAGINA}?anello-dispositivi=99&anello-disposizione=boh&anello-token=-1&anello-passo=x")
+    # Un indirizzo senza senso si dice, e non rompe nulla.
+    altra = apri(f"{PAGINA}?anello-dispositivi=99&anello-disposizione=boh&anello-token=-1&anello-passo=x&anello-maschera=poca")
     assert len(numeri_dell_anello(altra)) == 5 and altra.problemi == []
+    for guasto in ("dispositivi=99", "disposizione=boh", "token=-1", "passo=x", "maschera=poca"):
+        assert f"Nell’indirizzo, anello-{guasto} non va bene" in altra.locator("#anello-avviso").inner_text()
+
+
+def test_le_tre_parti_stanno_nello_stesso_indirizzo(apri):
+    """Un collegamento della frase cambia la frase, e tornando indietro ogni parte mostra ciò che l'indirizzo dice."""
+    pagina = apri(f"{PAGINA}?anello-dispositivi=8&modello=Gemma+2B&modello-token=100")
+    pagina.locator("#una-frase-passo-per-passo ol a[href*='tagli=']").first.click()
+    assert {"anello-dispositivi=8", "modello=Gemma+2B", "modello-token=100", "tagli=1-1-7-2"} <= set(ricerca(pagina)[1:].split("&"))
+    pagina.locator("#anello-dispositivi").select_option("3")
+    pagina.locator("#conti-modello").select_option("Qwen3 8B")
+    pagina.locator("#conti-token").fill("7")
+    pagina.go_back()
+    pagina.wait_for_function("document.getElementById('anello-dispositivi').value === '8'")
+    assert len(numeri_dell_anello(pagina)) == 9
+    assert [pagina.locator(f"#conti-{nome}").input_value() for nome in ("modello", "token")] == ["Gemma 2B", "100"]
+    assert pagina.problemi == []
+
+
+@pytest.mark.parametrize("titolo", ["un-anello-di-dispositivi", "i-conti-di-un-modello"])
+def test_un_indirizzo_con_il_titolo_porta_al_titolo(apri, titolo):
+    """La pagina cresce mentre si apre: il titolo chiesto deve restare in vista."""
+    pagina = apri(f"{PAGINA}#{titolo}")
+    pagina.wait_for_function("(id) => { const { top } = document.getElementById(id).getBoundingClientRect(); return top > -5 && top < 200; }", arg=titolo, timeout=5000)
+
+
+def test_le_frecce_dell_anello_vanno_nel_verso_giusto(apri):
+    """Anche dove lo spazio è poco: ogni freccia punta al vicino, e fra i due riquadri si vede."""
+    for finestra in (LARGO, STRETTO, {"width": 320, "height": 640}):
+        pagina = apri(f"{PAGINA}?anello-maschera=nessuna", finestra=finestra)
+        for P in range(2, 9):
+            pagina.locator("#anello-dispositivi").select_option(str(P))
+            frecce = pagina.eval_on_selector_all(".disegno-anello .spedisce", """(linee) => {
+                const centri = [...document.querySelectorAll(".disegno-anello .corpo")].map((c) => [+c.getAttribute("x") + c.getAttribute("width") / 2, +c.getAttribute("y") + c.getAttribute("height") / 2]);
+                return linee.map((l, r) => {
+                    const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((nome) => +l.getAttribute(nome));
+                    const [da, a] = [centri[r], centri[(r + 1) % centri.length]];
+                    return ((x2 - x1) * (a[0] - da[0]) + (y2 - y1) * (a[1] - da[1])) / Math.hypot(a[0] - da[0], a[1] - da[1]);
+                });
+            }""")
+            assert len(frecce) == P and min(frecce) >= 9, (finestra["width"], P, frecce)
+
+
+def test_tutti_i_passi_stanno_anche_in_una_tabella(apri):
+    pagina = apri(f"{PAGINA}?anello-dispositivi=3&anello-token=6")
+    pagina.get_by_text("I numeri di tutti i passi").click()
+    righe = pagina.eval_on_selector_all(f"{ANELLO} .lab-numeri tr", "righe => righe.map((riga) => [...riga.cells].map((c) => c.textContent))")
+    assert righe == [["", "passo 1", "passo 2", "passo 3", "in tutto"], ["dispositivo 0", "3", "0", "0", "3"],
+                     ["dispositivo 1", "3", "4", "0", "7"], ["dispositivo 2", "3", "4", "4", "11"]]
+
+
+@pytest.mark.parametrize("guasto", ["modello=constructor", "modello=Pippo", "modello-token=-3", "modello-byte_pesi=3", "modello-qk_norm=boh", "modello-tied=forse"])
+def test_un_indirizzo_guasto_non_ferma_i_conti(apri, guasto):
+    pagina = apri(f"{PAGINA}?{guasto}")
+    assert f"Nell’indirizzo, {guasto} non va bene" in pagina.locator(f"{CONTI} p.strumento-avviso").inner_text()
+    assert conto(pagina, "parametri tutti") == con_i_punti(parameters(LLAMA_3_1_8B)) and pagina.problemi == []
 
 
 def test_un_numero_di_token_impossibile_si_spiega(apri):

@@ -36,7 +36,7 @@ PAROLE_DEGLI_SCRIPT = {
     "Search finished, found ${resultCount} page(s) matching the search query.": "Pagine trovate: ${resultCount}.",
     "Your search did not match any documents. Please make sure that all words are spelled correctly and that "
     "you've selected enough categories.": "Nessuna pagina contiene tutte queste parole. Prova con una parola sola.",
-    "Hide Search Matches": "Togli l'evidenziatore",
+    "Hide Search Matches": "Togli l’evidenziatore",
 }
 
 # MyST-NB dà questo nome inglese, non traducibile, a un comando che il suo testo dice già meglio.

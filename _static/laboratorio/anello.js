@@ -1,10 +1,10 @@
 // Un anello di dispositivi: chi tiene quali token, dove sono key e value, chi lavora e chi aspetta, un passo alla volta.
 
 import { mostrata } from "./frase.js";
-import { cornice, crea, scrivi_in, traccia } from "./pezzi.js";
+import { cornice, crea, scrivi_in, tabella as tabellaDi, traccia } from "./pezzi.js";
 import { LAYOUTS, simulate } from "./ring.js";
 import { leggi, scrivi } from "./stato.js";
-import { decimale, elenco, intero, percento } from "./strumenti.js";
+import { decimale, elenco, intero, legenda, nonVa, percento, restaAlTitolo } from "./strumenti.js";
 
 const NOMI = { contiguous: "contigua", zigzag: "zigzag", striped: "a strisce" };
 const SPIEGA = {
@@ -13,22 +13,29 @@ const SPIEGA = {
   striped: "Ogni dispositivo tiene un token ogni tanti quanti sono i dispositivi.",
 };
 const INIZIO = { dispositivi: 4, disposizione: "contiguous", maschera: "causale", token: 16, passo: 1 };
+const MASCHERE = ["causale", "nessuna"];
 const MENO_DISPOSITIVI = 2, PIU_DISPOSITIVI = 8, PIU_TOKEN = 512;
 const PAUSA = 1600;                                          // millesimi, fra un passo e l'altro
 
 const fra = (testo, minimo, massimo) => /^\d+$/.test(testo ?? "") && Number(testo) >= minimo && Number(testo) <= massimo;
 
-/** Ciò che dice l'indirizzo, dove dice qualcosa di possibile. */
+/** Ciò che dice l'indirizzo, dove dice qualcosa di possibile, e gli avvisi sul resto. */
 function dallIndirizzo() {
-  const detto = Object.fromEntries(Object.keys(INIZIO).map((nome) => [nome, leggi(`anello-${nome}`)]));
-  const dispositivi = fra(detto.dispositivi, MENO_DISPOSITIVI, PIU_DISPOSITIVI) ? Number(detto.dispositivi) : INIZIO.dispositivi;
-  return {
-    dispositivi,
-    disposizione: LAYOUTS.includes(detto.disposizione) ? detto.disposizione : INIZIO.disposizione,
-    maschera: detto.maschera === "nessuna" ? "nessuna" : "causale",
-    token: fra(detto.token, dispositivi, PIU_TOKEN) ? Number(detto.token) : Math.max(INIZIO.token, dispositivi),
-    passo: fra(detto.passo, 1, dispositivi) ? Number(detto.passo) : 1,
+  const avvisi = [];
+  const prendi = (nome, va, partenza) => {
+    const detto = leggi(`anello-${nome}`);
+    if (detto !== null && !va(detto)) avvisi.push(nonVa(`anello-${nome}`, detto));
+    return detto !== null && va(detto) ? detto : partenza;
   };
+  const dispositivi = Number(prendi("dispositivi", (testo) => fra(testo, MENO_DISPOSITIVI, PIU_DISPOSITIVI), INIZIO.dispositivi));
+  const stato = {
+    dispositivi,
+    disposizione: prendi("disposizione", (testo) => LAYOUTS.includes(testo), INIZIO.disposizione),
+    maschera: prendi("maschera", (testo) => MASCHERE.includes(testo), INIZIO.maschera),
+    token: Number(prendi("token", (testo) => fra(testo, dispositivi, PIU_TOKEN), INIZIO.token)),
+    passo: Number(prendi("passo", (testo) => fra(testo, 1, dispositivi), 1)),
+  };
+  return { stato, avvisi };
 }
 
 const nellIndirizzo = (stato) =>
@@ -58,7 +65,9 @@ const ALTO = 70;
 
 /** Dove stanno i dispositivi, in un riquadro largo `largo`: in cerchio, in senso orario. */
 function posti(P, largo) {
-  const riquadro = P > 6 ? 74 : 88;
+  // Fra un riquadro e il vicino resta posto per una freccia: dove i dispositivi sono tanti, i riquadri si stringono.
+  const seno = Math.sin((2 * Math.PI) / P);
+  const riquadro = P < 5 ? 88 : Math.max(58, Math.min(88, Math.floor(((largo / 2 - 4) * seno - 22) / (1 + seno / 2))));
   const [rx, ry] = [(largo - riquadro) / 2 - 4, P === 2 ? 0 : P < 5 ? 112 : P < 7 ? 148 : 172];
   const alto = 2 * ry + ALTO + 16 + (P === 2 ? 70 : 0);
   const inizio = P === 2 ? Math.PI : -Math.PI / 2;
@@ -72,7 +81,7 @@ function posti(P, largo) {
 /** La linea fra due vicini, dal bordo di un riquadro a quello dell'altro. */
 function linea([x0, y0], [x1, y1], riquadro, P) {
   const [dx, dy] = [x1 - x0, y1 - y0];
-  const bordo = Math.min((riquadro / 2 + 4) / Math.max(Math.abs(dx), 1e-9), (ALTO / 2 + 4) / Math.max(Math.abs(dy), 1e-9));
+  const bordo = Math.min((riquadro / 2 + 4) / Math.max(Math.abs(dx), 1e-9), (ALTO / 2 + 4) / Math.max(Math.abs(dy), 1e-9), 0.44);
   const scosta = P === 2 ? -13 * Math.sign(dx) : 0;          // con due dispositivi le linee sono due, e non si coprono
   return { x1: x0 + bordo * dx, y1: y0 + bordo * dy + scosta, x2: x1 - bordo * dx, y2: y1 - bordo * dy + scosta };
 }
@@ -86,6 +95,7 @@ function disegnaAnello(svg, corsa, stato, largo, chip) {
   svg.setAttribute("viewBox", `0 0 ${largo} ${alto}`);
   svg.setAttribute("width", largo);
   svg.setAttribute("height", alto);
+  svg.classList.toggle("piccolo", riquadro < 70);
   const sotto = traccia("g", { class: "sotto" });
   for (const s of ora) {
     const [x, y] = centri[s.rank];
@@ -93,6 +103,7 @@ function disegnaAnello(svg, corsa, stato, largo, chip) {
     sotto.append(traccia("line", { class: parte ? "spedisce" : "ferma", ...linea([x, y], centri[(s.rank + 1) % P], riquadro, P),
                                    "marker-end": parte ? "url(#anello-punta)" : null }));
     const sinistra = x - riquadro / 2, cima = y - ALTO / 2;
+    const coppie = `${intero(s.pairs)} ${s.pairs === 1 ? "coppia" : "coppie"}`;
     const largaKV = riquadro - 40;
     sotto.append(traccia("g", { class: s.pairs ? "dispositivo lavora" : "dispositivo" },
       traccia("rect", { class: "corpo", x: sinistra, y: cima, width: riquadro, height: ALTO, rx: 6 }),
@@ -102,7 +113,7 @@ function disegnaAnello(svg, corsa, stato, largo, chip) {
       traccia("rect", { class: "vuoto", x: sinistra + 34, y: cima + 20, width: largaKV, height: 20 }),
       traccia("rect", { class: "fatica-fondo", x: sinistra + 6, y: cima + 60, width: riquadro - 12, height: 4 }),
       traccia("rect", { class: "fatica", x: sinistra + 6, y: cima + 60, width: ((riquadro - 12) * s.pairs) / carico, height: 4 }),
-      traccia("text", { x, y: cima + 55, class: "stato" }, s.pairs ? `${intero(s.pairs)} ${s.pairs === 1 ? "coppia" : "coppie"}` : "aspetta")));
+      traccia("text", { x, y: cima + 55, class: "stato" }, !s.pairs ? "aspetta" : 7.4 * coppie.length < riquadro ? coppie : intero(s.pairs))));
     // Il blocco di key e value non si ridisegna: si sposta, e l'occhio lo segue.
     const blocco = chip[s.holds];
     blocco.style.transform = `translate(${sinistra + 34}px, ${cima + 20}px)`;
@@ -119,7 +130,7 @@ function disegnaAnello(svg, corsa, stato, largo, chip) {
 
 // Il disegno della sequenza, e quello del tempo ------------------------------------------------------------------
 
-/** La sequenza come una striscia: ogni tratto ha il numero di chi lo tiene. */
+/** La sequenza come una striscia: ogni tratto ha il numero di chi lo tiene, dove ci sta; vero se da qualche parte non ci sta. */
 function disegnaSequenza(svg, corsa, stato, largo) {
   const T = stato.token, P = stato.dispositivi, cella = largo / T;
   const di = [];
@@ -128,13 +139,16 @@ function disegnaSequenza(svg, corsa, stato, largo) {
   svg.setAttribute("width", largo);
   svg.setAttribute("height", 30);
   svg.replaceChildren();
+  let stretti = false;
   for (let da = 0, a; da < T; da = a) {
     for (a = da + 1; a < T && di[a] === di[da];) a++;
     const larga = (a - da) * cella;
     svg.append(traccia("rect", { class: "tratto", x: da * cella, y: 1, width: larga, height: 28, style: `${tinta(di[da], P)};stroke-width:${larga > 4 ? 1 : 0}` }));
     if (larga > 12) svg.append(traccia("text", { x: (da + (a - da) / 2) * cella, y: 20 }, `${di[da]}`));
+    else stretti = true;
   }
   if (cella > 8) for (let t = 1; t < T; t++) svg.append(traccia("line", { class: "taglio", x1: t * cella, x2: t * cella, y1: 23, y2: 29 }));
+  return stretti;
 }
 
 /** Quanto lavora ciascuno nel tempo: in ogni passo tutti aspettano il più carico. */
@@ -166,7 +180,7 @@ function disegnaTempo(svg, corsa, stato, largo) {
 // I comandi e la pagina ------------------------------------------------------------------------------------------
 
 function avvia(radice) {
-  const stato = dallIndirizzo();
+  const { stato, avvisi } = dallIndirizzo();
   let orologio = null;
   let chip = [];
 
@@ -206,16 +220,17 @@ function avvia(radice) {
     crea("thead", {}, crea("tr", {}, ["disp.", "tiene i token", "ha in mano", "coppie ora", "in tutto"].map((nome, n) =>
       crea("th", { scope: "col", class: n > 2 ? "numero" : null }, nome)))), corpo);
   const lavoro = crea("p", { class: "strumento-detto" });
+  const numeri = crea("details", { ontoggle: () => mostra() }, crea("summary", {}, "I numeri di tutti i passi"), crea("div"));
   const lato = crea("div", { class: "lato-disegno" }, anello);
 
   radice.replaceChildren(
     crea("div", { class: "strumento" }, scelte, avviso,
-      crea("p", { class: "strumento-titolo", id: "anello-titolo-sequenza" }, "La sequenza: ogni tratto ha il numero del dispositivo che lo tiene"), sequenza, spiega,
+      crea("h3", { class: "strumento-titolo" }, "La sequenza: ogni tratto ha il numero del dispositivo che lo tiene"), sequenza, spiega,
       crea("div", { class: "strumento-passi", role: "group", "aria-label": "I passi dell’anello" }, comandi, detto,
         crea("div", { class: "due-lati" }, lato, cornice("I numeri di questo passo", tabella))),
-      crea("p", { class: "strumento-titolo" }, "Il lavoro, nel tempo: una riga per dispositivo"), tempo,
-      crea("p", { class: "strumento-legenda" }, crea("span", { class: "campione lavora" }), "lavora", crea("span", { class: "campione" }), "aspetta chi è più lento"),
-      lavoro));
+      crea("h3", { class: "strumento-titolo" }, "Il lavoro, nel tempo: una riga per dispositivo"), tempo,
+      crea("p", { class: "strumento-legenda" }, legenda("lavora", "lavora"), legenda("dopo", "lavorerà"), legenda("", "aspetta chi è più lento")),
+      lavoro, numeri));
 
   function prepara() {
     const P = stato.dispositivi;
@@ -245,22 +260,30 @@ function avvia(radice) {
 
     const largo = radice.clientWidth || 640;
     disegnaAnello(anello, corsa, stato, Math.min(lato.clientWidth || largo, 400), chip);
-    disegnaSequenza(sequenza, corsa, stato, largo);
+    const stretti = disegnaSequenza(sequenza, corsa, stato, largo);
     disegnaTempo(tempo, corsa, stato, largo);
 
+    const utile = utileFinoA(corsa);
     const ora = corsa.steps.filter((s) => s.step === n);
     const somma = (r, ultimo) => corsa.steps.filter((s) => s.rank === r && s.step <= ultimo).reduce((tutte, s) => tutte + s.pairs, 0);
     corpo.replaceChildren(...ora.map((s) => crea("tr", {},
       crea("th", { scope: "row" }, `${s.rank}`),
       crea("td", { class: "intera" }, inParole(corsa.held[s.rank], stato.disposizione)),
-      crea("td", { class: "intera" }, `K${s.holds} V${s.holds}`),
+      crea("td", { class: "intera" }, utile[s.holds] < n ? "–" : `K${s.holds} V${s.holds}`),
       crea("td", { class: "numero" }, s.pairs ? intero(s.pairs) : "aspetta"),
       crea("td", { class: "numero" }, intero(somma(s.rank, P))))),
     crea("tr", { class: "somma" }, crea("th", { scope: "row" }, "tutti"), crea("td"), crea("td"),
       crea("td", { class: "numero" }, intero(ora.reduce((tutte, s) => tutte + s.pairs, 0))),
       crea("td", { class: "numero" }, intero(corsa.done))));
 
+    if (numeri.open) {
+      numeri.lastChild.replaceChildren(tabellaDi("Coppie, dispositivo per dispositivo e passo per passo", [...Array.from({ length: P }, (_, passo) => `passo ${passo + 1}`), "in tutto"],
+        Array.from({ length: P }, (_, r) => [`dispositivo ${r}`,
+          [...corsa.steps.filter((s) => s.rank === r).sort((a, b) => a.step - b.step).map((s) => intero(s.pairs)), intero(somma(r, P))]])));
+    }
+
     const aspettano = ora.filter((s) => !s.pairs).map((s) => s.rank);
+    const nonRicevono = ora.every((s) => s.pairs || utile[s.holds] < n);
     const piu = Math.max(...ora.map((s) => s.pairs));
     const meno = ora.filter((s) => s.pairs && s.pairs < piu).map((s) => s.rank);
     const chi = (ranks) => (ranks.length === 1 ? `il dispositivo ${ranks[0]}` : `i dispositivi ${elenco(ranks)}`);
@@ -268,15 +291,15 @@ function avvia(radice) {
     if (n === 0) frasi.push("Ciascuno comincia dalle proprie key.");
     if (!aspettano.length && !meno.length) frasi.push("Lavorano tutti, e finiscono insieme.");
     else if (!aspettano.length) frasi.push(`Lavorano tutti, ma ${chi(meno)} ${meno.length === 1 ? "finisce" : "finiscono"} prima.`);
-    else frasi.push(`${aspettano.length === 1 ? "Aspetta" : "Aspettano"} ${chi(aspettano)}: ${aspettano.length === 1 ? "ha" : "hanno"} in mano solo il futuro delle proprie query.`);
-    const utile = utileFinoA(corsa);
+    else frasi.push(`${aspettano.length === 1 ? "Aspetta" : "Aspettano"} ${chi(aspettano)}: ${nonRicevono ? `ciò che resta è tutto nel ${aspettano.length === 1 ? "suo" : "loro"} futuro, e nessuno glielo manda`
+      : `${aspettano.length === 1 ? "ha" : "hanno"} in mano solo il futuro delle proprie query`}.`);
     const fermi = ora.filter((s) => s.pairs && utile[s.holds] === n).map((s) => `K${s.holds} V${s.holds}`);
     if (fermi.length && n < Math.max(...utile)) frasi.push(`Poi ${elenco(fermi)} non ${fermi.length === 1 ? "serve" : "servono"} più a nessuno.`);
     scrivi_in(detto, frasi.join(" "));
-    scrivi_in(spiega, SPIEGA[stato.disposizione]);
+    scrivi_in(spiega, SPIEGA[stato.disposizione] + (stretti ? " Dove il tratto è troppo stretto per il numero, lo dice la tinta." : ""));
     scrivi_in(lavoro, `In tutto ${intero(corsa.done)} coppie. Se in ogni passo tutti lavorassero quanto il più carico, nello stesso tempo sarebbero ${intero(corsa.possible)}: l’efficienza è ${percento(corsa.efficiency)}.`);
-    sequenza.setAttribute("aria-label", `La sequenza di ${T} token. ${corsa.held.map((posizioni, r) => `Il dispositivo ${r} tiene ${inParole(posizioni, stato.disposizione)}`).join("; ")}.`);
-    tempo.setAttribute("aria-label", `Una riga per dispositivo, il tempo da sinistra a destra. ${corsa.held.map((_, r) => `Il dispositivo ${r} lavora il ${decimale((100 * somma(r, P) * P) / corsa.possible, 0)} % del tempo`).join("; ")}.`);
+    sequenza.setAttribute("aria-label", `La sequenza di ${T} token. ${corsa.held.map((posizioni, r) => `${r ? "i" : "I"}l dispositivo ${r} tiene ${inParole(posizioni, stato.disposizione)}`).join("; ")}.`);
+    tempo.setAttribute("aria-label", `Una riga per dispositivo, il tempo da sinistra a destra. ${corsa.held.map((_, r) => `${r ? "i" : "I"}l dispositivo ${r} lavora il ${decimale((100 * somma(r, P) * P) / corsa.possible, 0)} % del tempo`).join("; ")}.`);
     nellIndirizzo(stato);
   }
 
@@ -315,8 +338,15 @@ function avvia(radice) {
   lunghezza.addEventListener("input", () => controllaToken() && mostra());
   causale.addEventListener("change", () => { stato.maschera = causale.checked ? "causale" : "nessuna"; mostra(); });
   for (const forma of forme) forma.addEventListener("change", () => { stato.disposizione = forma.value; mostra(); });
+  scrivi_in(avviso, avvisi.join(" "));
   mostra();
   new ResizeObserver(mostra).observe(radice);
+  addEventListener("popstate", () => {
+    ferma();
+    Object.assign(stato, dallIndirizzo().stato);
+    mostra();
+  });
+  restaAlTitolo();
 }
 
 const radice = document.getElementById("lab-anello");

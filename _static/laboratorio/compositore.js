@@ -55,32 +55,36 @@ export function creaCompositore(lingua, azioni) {
     casella.setAttribute("aria-activedescendant", lista.children[n].id);
     lista.children[n].scrollIntoView({ block: "nearest" });
   };
+  /** Ciò che è già scritto, fino all'ultimo spazio, e la parola che si sta scrivendo. */
+  const scritto = () => casella.value.match(/^(.*\s)?(\S*)$/s).slice(1).map((pezzo) => pezzo ?? "");
   const proponi = () => {
-    const cercata = semplice(casella.value.trim());
+    const cercata = semplice(scritto()[1]);
     proposte = vista.modello.vocabulary.filter((parola) => semplice(parola).startsWith(cercata) || semplice(parola) === `-${cercata}`);
     lista.replaceChildren(...proposte.map((parola, n) => crea("li", {
       id: `lab-proposta-${n}`, role: "option", "aria-selected": "false",
-      onpointerdown: (evento) => { evento.preventDefault(); accetta([parola]); },
+      onmousedown: (evento) => evento.preventDefault(), // il fuoco resta alla casella; al tocco, la lista scorre
+      onclick: () => completa(parola),
     }, parola)));
     lista.hidden = !proposte.length;
     casella.setAttribute("aria-expanded", String(!lista.hidden));
     evidenzia(-1);
   };
   const accetta = (tokens) => {
-    if (alPosto.checked && tokens.length === 1 && vista.traccia) azioni.sostituisci(tokens[0]);
-    else azioni.aggiungi(tokens);
-    casella.value = "";
     chiudi();
+    const va = alPosto.checked && tokens.length === 1 && vista.traccia ? azioni.sostituisci(tokens[0]) : azioni.aggiungi(tokens);
+    if (va) casella.value = ""; // se no resta lì, da correggere
   };
+  /** La frase scritta nella casella, se il modello la sa leggere tutta; la punteggiatura non conta. */
+  const leggi = (testo) => {
+    const { tokens, unknown } = split_words(testo.replace(/[.,;:!?…«»“”"()]/g, " "), vista.modello.vocabulary);
+    if (tokens.length && !unknown.length) accetta(tokens);
+    else if (unknown.length) azioni.avvisa(`Il modello non conosce «${unknown.join(" ")}». Sa ${vista.modello.vocabulary.length} parole in tutto: sono sotto «Tutte le parole».`);
+  };
+  const completa = (parola) => leggi(scritto()[0] + parola);
   const invio = () => {
-    if (attiva >= 0) return accetta([proposte[attiva]]);
-    const { tokens, unknown } = split_words(casella.value, vista.modello.vocabulary);
-    if (tokens.length && !unknown.length) return accetta(tokens);
-    if (proposte.length === 1 && unknown.length === 1) return accetta([proposte[0]]);
-    if (unknown.length) {
-      azioni.avvisa(`Il modello non conosce «${unknown.join(" ")}». Ne sa ${vista.modello.vocabulary.length} in tutto: sono sotto «Tutte le parole».`);
-    }
-    return null;
+    if (attiva >= 0) return completa(proposte[attiva]);
+    const sola = proposte.length === 1 && !vista.modello.vocabulary.includes(scritto()[1]);
+    return sola && !lista.hidden ? completa(proposte[0]) : leggi(casella.value);
   };
   casella.addEventListener("input", proponi);
   casella.addEventListener("click", proponi);
@@ -145,6 +149,6 @@ export function creaCompositore(lingua, azioni) {
     scrivi_in(alPostoDi, `al posto di «${stato.parole[stato.token]}»`);
     scrivi_in(nota, `Sotto ogni token, quanto lo guarda «${stato.parole[i]}»${modello.n_layers * modello.n_heads > 1 ? `, nel layer ${stato.layer + 1}, head ${stato.head + 1}` : ""}.`);
   }
-  const fuoco = (n) => tessere[n]?.radio.focus();
+  const fuoco = (n) => (tessere[n]?.radio ?? casella).focus();
   return { elemento, mostra, fuoco };
 }

@@ -4,10 +4,11 @@ import { attention_kind, flop_parts, forward_flops, kv_cache_bytes, local_layers
 import { mostrata } from "./frase.js";
 import { cornice, crea, scrivi_in } from "./pezzi.js";
 import { leggi, scrivi } from "./stato.js";
-import { decimale, intero, percento, rapporto } from "./strumenti.js";
+import { decimale, intero, legenda, nonVa, percento, rapporto, restaAlTitolo } from "./strumenti.js";
 
 const PRIMO = "Llama 3.1 8B";
 const USO = { token: 8192, batch: 1, byte_pesi: 2, byte_cache: 2 };
+const QK_NORM = [["", "nessuna"], ["head", "una per head"], ["all", "una su tutte"]];
 const BYTE = [[4, "4 · float32"], [2, "2 · bfloat16"], [1, "1 · otto bit"]];
 const GIB = 2 ** 30, GB = 10 ** 9;
 
@@ -109,7 +110,10 @@ export function inByte(valore) {
   return `${Number.isInteger(quanti) || quanti >= 1000 ? intero(Math.round(quanti)) : cifre(quanti)} ${nome}`;
 }
 
-const gigabytes = (valore) => `${decimale(Number(valore) / GB, 1).replace(/\B(?=(\d{3})+,)/g, ".")} GB`;
+const gigabytes = (valore) => {
+  const [interi, decimi] = decimale(Number(valore) / GB, 1).split(",");
+  return `${intero(interi)},${decimi} GB`;
+};
 
 /** FLOP con il loro prefisso, fino a dove le parole aiutano. */
 export function inFlop(valore) {
@@ -123,17 +127,31 @@ export function inFlop(valore) {
 // La pagina ------------------------------------------------------------------------------------------------------
 
 function avvia(radice, { modelli, macchine }) {
-  const usoDa = (nome) => {
-    const valore = numeroScritto(leggi(`modello-${nome}`) ?? "");
-    return Number.isSafeInteger(valore) && valore > 0 ? `${valore}` : `${USO[nome]}`;
-  };
-  let modello = modelli[leggi("modello")] ? leggi("modello") : PRIMO;
-  let campi = inCampi(modelli[modello]);
-  let uso = Object.fromEntries(Object.keys(USO).map((nome) => [nome, usoDa(nome)]));
-  for (const [nome] of CAMPI) {
-    const detto = leggi(`modello-${nome}`);
-    if (detto !== null) campi[nome] = SPUNTE.has(nome) ? detto === "sì" : detto;
+  let modello, campi, uso;
+
+  /** Prende tutto dall'indirizzo, e rende gli avvisi su ciò che lì non va. */
+  function dallIndirizzo() {
+    const avvisi = [];
+    const prendi = (nome, va) => {
+      const detto = leggi(nome);
+      if (detto === null || va(detto)) return detto;
+      avvisi.push(nonVa(nome, detto));
+      return null;
+    };
+    modello = prendi("modello", (testo) => Object.hasOwn(modelli, testo)) ?? PRIMO;
+    campi = inCampi(modelli[modello]);
+    for (const [nome] of CAMPI) {
+      const spunta = SPUNTE.has(nome);
+      const detto = prendi(`modello-${nome}`, (testo) => (spunta ? ["sì", "no"].includes(testo) : nome !== "qk_norm" || QK_NORM.some(([valore]) => valore === testo)));
+      if (detto !== null) campi[nome] = spunta ? detto === "sì" : detto;
+    }
+    uso = Object.fromEntries(Object.keys(USO).map((nome) => {
+      const va = (testo) => (nome.startsWith("byte") ? BYTE.some(([valore]) => `${valore}` === testo) : Number.isSafeInteger(numeroScritto(testo)) && numeroScritto(testo) > 0);
+      return [nome, `${numeroScritto(prendi(`modello-${nome}`, va) ?? `${USO[nome]}`)}`];
+    }));
+    return avvisi;
   }
+  const rifiuti = dallIndirizzo();
 
   // Il modulo
   const ingressi = {};
@@ -143,7 +161,7 @@ function avvia(radice, { modelli, macchine }) {
     const id = `conti-${nome.replace(".", "-")}`;
     const ascolta = SPUNTE.has(nome) || nome === "qk_norm" ? { onchange: () => cambia(nome) } : { oninput: () => cambia(nome) };
     const ingresso = SPUNTE.has(nome) ? crea("input", { type: "checkbox", id, ...ascolta })
-      : nome === "qk_norm" ? crea("select", { id, ...ascolta }, [["", "nessuna"], ["head", "una per head"], ["all", "una su tutte"]].map(([valore, testo]) => crea("option", { value: valore }, testo)))
+      : nome === "qk_norm" ? crea("select", { id, ...ascolta }, QK_NORM.map(([valore, testo]) => crea("option", { value: valore }, testo)))
         : crea("input", { id, size: "9", autocomplete: "off", spellcheck: "false", inputmode: nome === "cycle" ? null : "numeric", "aria-describedby": `${id}-avviso`, ...ascolta });
     ingressi[nome] = ingresso;
     avvisi[nome] = crea("span", { class: "strumento-avviso", id: `${id}-avviso` });
@@ -178,14 +196,13 @@ function avvia(radice, { modelli, macchine }) {
   const risultati = crea("div", { class: "risultati" }, annuncio,
     cornice("I conti", crea("table", { class: "strumento-tabella conti" }, crea("caption", {}, "I conti"),
       crea("thead", {}, crea("tr", {}, crea("th", { scope: "col" }, "che cosa"), crea("th", { scope: "col", class: "numero" }, "quanto"))), corpoConti)),
-    crea("p", { class: "strumento-titolo" }, "Dove vanno"), barre,
+    crea("h3", { class: "strumento-titolo" }, "Dove vanno"), barre,
     cornice("Le parti", crea("table", { class: "strumento-tabella parti" }, crea("caption", {}, "Le parti, una per una"),
       crea("thead", {}, crea("tr", {}, ["parte", "parametri", "FLOP"].map((nome, n) => crea("th", { scope: "col", class: n ? "numero" : null }, nome)))), corpoParti)),
-    crea("p", { class: "strumento-titolo" }, "Su quale macchina sta"),
+    crea("h3", { class: "strumento-titolo" }, "Su quale macchina sta"),
     cornice("Le macchine", crea("table", { class: "strumento-tabella macchine" }, crea("caption", {}, "Pesi e cache, in miliardi di byte (GB). Sono i minimi: durante il calcolo serve altro posto"),
       crea("thead", {}, crea("tr", {}, ["macchina", "ci sta?", "quante sequenze"].map((nome, n) => crea("th", { scope: "col", class: n === 2 ? "numero" : null }, nome)))), corpoMacchine)),
-    crea("p", { class: "strumento-legenda" }, crea("span", { class: "campione lavora" }), "pesi", crea("span", { class: "campione cache" }), "cache",
-      crea("span", { class: "campione limite" }), "qui finisce la memoria"));
+    crea("p", { class: "strumento-legenda" }, legenda("lavora", "pesi"), legenda("cache", "cache"), legenda("limite", "qui finisce la memoria")));
 
   radice.replaceChildren(crea("div", { class: "strumento" },
     crea("div", { class: "strumento-scelte" }, crea("div", { class: "voce" }, crea("label", { for: "conti-modello" }, "Modello"), scelta), daCapo), fonte,
@@ -328,6 +345,13 @@ function avvia(radice, { modelli, macchine }) {
 
   riempi();
   calcola();
+  if (rifiuti.length) scrivi_in(avviso, [...rifiuti, avviso.textContent].join(" ").trim());
+  addEventListener("popstate", () => {
+    dallIndirizzo();
+    riempi();
+    calcola();
+  });
+  restaAlTitolo();
   // Un indirizzo con misure impossibili mostra i messaggi, e i conti del modello pubblicato.
   if (!corpoConti.hasChildNodes()) mostra(inConfig(inCampi(modelli[modello])), USO, 0);
 }

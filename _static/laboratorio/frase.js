@@ -7,18 +7,34 @@ import { LIMITI, MODELLI, SCHEMI, leggi_stato, opzioni, partenza, scrivi_stato }
 import { load } from "./modello.js";
 import { creaPassi, creaPrevisione, previste } from "./passi.js";
 import { crea, numero, percento, scrivi_in } from "./pezzi.js";
-import { leggi } from "./stato.js";
+import { leggi, unisci } from "./stato.js";
 
 const radice = document.getElementById("lab-frase");
 const modelli = new Map(); // quelli già scaricati
 let modello, stato, traccia, intatta, lingua;
 let provato = null; // il token sotto il puntatore, se ce n'è uno
+let richiesta = 0; // l'ultimo modello chiesto: se intanto se ne chiede un altro, non si mostra
 let in_attesa = 0; // il prossimo disegno, già prenotato
 let da_scrivere = 0;
 
 async function prendi(pesi) {
   if (!modelli.has(pesi)) modelli.set(pesi, await load(pesi));
   return modelli.get(pesi);
+}
+
+/** Il modello chiesto diventa quello in uso; falso se nel frattempo se n'è chiesto un altro, o se non arriva. */
+async function usa(pesi) {
+  const mia = ++richiesta;
+  try {
+    const preso = await prendi(pesi);
+    if (mia === richiesta) modello = preso;
+  } catch (errore) {
+    if (!stato) throw errore; // alla prima apertura non c'è nulla da tenere
+    if (mia === richiesta) avvisa(`Il modello non è arrivato: ${errore.message}. Resta quello di prima.`);
+    quale.select.value = stato.pesi;
+    return false;
+  }
+  return mia === richiesta;
 }
 
 // Lo stato cambia ---------------------------------------------------------------------------------------------
@@ -33,7 +49,7 @@ function cambia(nuovo) {
     traccia = modello.forward(stato.parole, opzioni(stato, modello));
     intatta = interventi() ? modello.forward(stato.parole) : traccia;
   } else traccia = null;
-  provato = null;
+  if ("parole" in nuovo || "token" in nuovo) provato = null;
   clearTimeout(da_scrivere); // non a ogni passo di un cursore: i browser lo vietano
   da_scrivere = setTimeout(() => stato.parole.length && scrivi_stato(stato, modello, lingua.esempio), 150);
   disegna();
@@ -52,17 +68,20 @@ const azioni = {
   aggiungi(tokens) {
     const parole = [...stato.parole, ...tokens];
     const limite = Math.min(modello.max_tokens, LIMITI.token);
-    if (parole.length > limite) return avvisa(`Al più ${limite} token: ${modello.position ? "il modello ha imparato solo quei posti" : "di più non starebbero nella pagina"}.`);
+    if (parole.length > limite) return avvisa(`Al più ${limite} token: ${modello.position ? "il modello ha imparato solo quei posti" : "di più non starebbero nella pagina"}.`); // e non è aggiunto nulla
     avvisa("");
-    return cambia({ parole, token: parole.length - 1 });
+    cambia({ parole, token: parole.length - 1 });
+    return true;
   },
   sostituisci(token) {
     avvisa("");
     if (!stato.parole.length) return azioni.aggiungi([token]);
-    return cambia({ parole: stato.parole.map((parola, n) => (n === stato.token ? token : parola)) });
+    cambia({ parole: stato.parole.map((parola, n) => (n === stato.token ? token : parola)) });
+    return true;
   },
   togli(posto, fuoco = false) {
     if (!stato.parole.length) return;
+    avvisa("");
     const parole = stato.parole.filter((_, n) => n !== posto);
     const tagli = stato.tagli.filter(([, , i, j]) => i < posto && j < posto); // gli altri cambierebbero token
     cambia({ parole, tagli, token: Math.max(0, stato.token >= posto ? Math.min(stato.token, parole.length - 1) : stato.token) });
@@ -82,7 +101,7 @@ const azioni = {
   taglia(i, j) {
     const motivo = nascosta({ stato, traccia }, i, j);
     const [chi, cosa] = [stato.parole[i], stato.parole[j]];
-    if (motivo && motivo !== "tagliato") return avvisa(`«${chi}» non vede «${cosa}» (${motivo}): non c’è un arco da tagliare.`);
+    if (motivo && motivo !== "tagliato") return avvisa(`«${chi}» non vede «${cosa}» (${motivo}): non c’è un arco da tagliare.`, griglia.avviso);
     avvisa("");
     return cambia({ tagli: alterna(stato.tagli, [stato.layer, stato.head, i, j]) });
   },
@@ -90,7 +109,7 @@ const azioni = {
 };
 
 async function cambia_modello(pesi) {
-  modello = await prendi(pesi);
+  if (!await usa(pesi)) return;
   const nuovo = partenza(modello, lingua.esempio, pesi);
   const conosce = stato.parole.every((parola) => modello.vocabulary.includes(parola)) && stato.parole.length <= modello.max_tokens;
   if (conosce && stato.parole.length) Object.assign(nuovo, { parole: stato.parole, token: stato.token });
@@ -103,7 +122,7 @@ async function cambia_modello(pesi) {
 /** Un cursore che raddoppia ogni dieci passi, con al centro il valore di partenza. */
 function cursore(nome, spiega, chiave, centro) {
   const id = `lab-${chiave}`;
-  const uscita = crea("output", { for: id });
+  const uscita = crea("output", { for: id, "aria-live": "off" }); // chi ascolta lo sente già dal cursore
   const input = crea("input", { id, type: "range", min: -40, max: 40, step: 1, oninput: () => {
     const n = Number(input.value);
     cambia({ [chiave]: n === 0 ? partenza(modello, lingua.esempio, stato.pesi)[chiave] : Number((centro() * 2 ** (n / 10)).toPrecision(3)) });
@@ -124,7 +143,7 @@ const scegli = (id, nome, voci, onchange) => {
 
 const quale = scegli("lab-modello", "Modello", Object.entries(MODELLI), cambia_modello);
 const schema = scegli("lab-schema", "Chi vede chi", Object.entries(SCHEMI).map(([valore, { nome }]) => [valore, nome]), (valore) => cambia({ schema: valore }));
-const larghezza = crea("output", { for: "lab-passo" });
+const larghezza = crea("output", { for: "lab-passo", "aria-live": "off" });
 const passo = crea("input", { id: "lab-passo", type: "range", min: LIMITI.passo[0], max: LIMITI.passo[1], step: 1, oninput: () => cambia({ passo: Number(passo.value) }) });
 const nome_del_passo = crea("label", { for: "lab-passo" });
 const scelta_del_passo = crea("div.lab-cursore", {}, nome_del_passo, larghezza, passo);
@@ -142,8 +161,9 @@ const rimetti = crea("button", { type: "button", onclick: () => {
 } }, "Rimetti tutto com’era");
 
 const avviso = crea("p.lab-avviso", { role: "status" });
-function avvisa(testo) {
-  scrivi_in(avviso, testo);
+/** Un avviso compare vicino a ciò che l'ha causato, e toglie quello di prima. */
+function avvisa(testo, dove = avviso) {
+  for (const posto of [avviso, griglia.avviso]) scrivi_in(posto, posto === dove ? testo : "");
 }
 
 const compositore = creaCompositore({ get gruppi() { return lingua.gruppi; } }, azioni);
@@ -204,8 +224,8 @@ function mostra_i_comandi() {
   scrivi_in(nome_della_head, modello.n_layers * modello.n_heads > 1 ? `Fai tacere layer ${stato.layer + 1}, head ${stato.head + 1}` : "Fai tacere la head");
   divisore.mostra(stato.divisore ?? Math.sqrt(modello.head_dim), stato.divisore === null ? `√${modello.head_dim} = ${numero(Math.sqrt(modello.head_dim))}` : numero(stato.divisore));
   temperatura.mostra(stato.temperatura, numero(stato.temperatura));
-  ricuci.disabled = !stato.tagli.length;
-  rimetti.disabled = !interventi();
+  ricuci.setAttribute("aria-disabled", !stato.tagli.length); // disabled toglierebbe il fuoco a chi l'ha appena premuto
+  rimetti.setAttribute("aria-disabled", !interventi());
 }
 
 /** La prima parola prevista in fondo alla frase, e con quanta probabilità. */
@@ -238,9 +258,10 @@ function mostra_la_risposta() {
 async function ricomincia() {
   const chiesti = leggi("pesi") ?? "toy";
   const pesi = Object.hasOwn(MODELLI, chiesti) ? chiesti : "toy";
-  modello = await prendi(pesi);
+  if (!await usa(pesi)) return;
   const letto = leggi_stato(modello, lingua.esempio, pesi);
   stato = letto.stato;
+  provato = null;
   if (pesi !== chiesti) letto.avvisi.unshift(`Nell’indirizzo, pesi=${chiesti.slice(0, 40)} non è un modello che conosco.`);
   avvisa(letto.avvisi.join(" "));
   cambia({});
@@ -252,8 +273,11 @@ function segui(evento) {
   if (!link || evento.button || evento.ctrlKey || evento.metaKey || evento.shiftKey) return;
   evento.preventDefault();
   clearTimeout(da_scrivere);
-  history.pushState(null, "", link.href);
-  ricomincia().then(() => radice.scrollIntoView({ behavior: "instant", block: "start" }));
+  history.pushState(null, "", unisci(link.search, ["anello", "modello"]) + link.hash);
+  ricomincia().then(() => {
+    radice.scrollIntoView({ behavior: "instant", block: "start" });
+    radice.focus({ preventScroll: true });
+  });
 }
 
 async function avvia() {
@@ -265,6 +289,7 @@ async function avvia() {
   in_attesa = 0;
   mostra();
   radice.replaceChildren(quale.elemento, compositore.elemento, avviso, risultati, risposta);
+  radice.tabIndex = -1; // un collegamento della pagina ci porta anche il fuoco
   performance.mark("lab-frase");
   addEventListener("popstate", ricomincia);
   radice.closest("section").addEventListener("click", segui);

@@ -1,6 +1,6 @@
 // La tabella dei pesi di una head, in cui ogni casella è un arco che si può tagliare; e, in piccolo, quelle di tutte le head.
 
-import { cornice, crea, numero, percento, quadratini, scrivi_in, tabella } from "./pezzi.js";
+import { cornice, crea, percento, peso_scritto, quadratini, scrivi_in, tabella } from "./pezzi.js";
 
 /** Perché una coppia non si vede: null se si vede. */
 export function nascosta({ stato, traccia }, i, j) {
@@ -14,8 +14,9 @@ export function nascosta({ stato, traccia }, i, j) {
 export function creaGriglia(azioni) {
   const teste = crea("fieldset.lab-teste", {}, crea("legend", {}, "Quale layer, quale head?"));
   const griglia = crea("div.lab-griglia");
+  const avviso = crea("p.lab-avviso", { role: "status" });
   const numeri = crea("details", { ontoggle: () => aggiornaNumeri() }, crea("summary", {}, "I numeri della tabella"), crea("div"));
-  const elemento = crea("div", {}, teste, griglia, numeri);
+  const elemento = crea("div", {}, teste, griglia, avviso, numeri);
   let vista = null;
   let chiave = null;
   let celle = []; // celle[i][j]
@@ -28,12 +29,14 @@ export function creaGriglia(azioni) {
     celle = parole.map((chi, i) => parole.map((_, j) => crea("td", {
       role: "gridcell", tabindex: "-1",
       onclick: () => { sposta(i, j, false); azioni.taglia(i, j); },
-      onfocus: () => azioni.prova(i),
+      onfocus: (e) => e.target.matches(":focus-visible") && azioni.prova(i), // con la tastiera, non al tocco
     }, crea("span.lab-quadro", { "aria-hidden": "true" }))));
     const righe = parole.map((chi, i) => crea("tr", { onpointerenter: (e) => e.pointerType === "mouse" && azioni.prova(i) },
       crea("th", { scope: "row" }, chi), ...celle[i]));
-    const tavola = crea("table", { role: "grid", onkeydown: tasto, onpointerleave: () => azioni.prova(null), style: `--lato:${T}` },
-      crea("caption", {}, "Riga: chi guarda. Colonna: chi è guardato. Tocca una casella per tagliare l’arco, ritoccala per ricucirlo."),
+    const tavola = crea("table", { role: "grid", onkeydown: tasto, onpointerleave: () => azioni.prova(null),
+      onfocusout: (e) => !e.currentTarget.contains(e.relatedTarget) && azioni.prova(null), style: `--lato:${T}` },
+      crea("caption", {}, "Riga: chi guarda. Colonna: chi è guardato. ",
+        crea("span.solo-schermo", {}, "Tocca una casella per tagliare l’arco, ritoccala per ricucirlo.")),
       crea("thead", {}, crea("tr", {}, crea("td"), ...parole.map((parola) => crea("th", { scope: "col" }, crea("span", {}, parola))))),
       crea("tbody", {}, ...righe));
     griglia.replaceChildren(cornice("Tabella dei pesi", tavola));
@@ -73,7 +76,7 @@ export function creaGriglia(azioni) {
     const { stato: { parole, layer, head }, traccia } = vista;
     const { weights } = traccia.layers[layer].heads[head];
     numeri.lastChild.replaceChildren(tabella(`Pesi, layer ${layer + 1}, head ${head + 1}`, parole,
-      parole.map((parola, i) => [parola, weights[i].map((peso, j) => (nascosta(vista, i, j) ? "–" : numero(peso, 3)))])));
+      parole.map((parola, i) => [parola, weights[i].map((peso, j) => (nascosta(vista, i, j) ? "–" : peso_scritto(peso)))])));
   }
 
   function mostra(nuova) {
@@ -102,5 +105,5 @@ export function creaGriglia(azioni) {
     }));
     aggiornaNumeri();
   }
-  return { elemento, mostra };
+  return { elemento, mostra, avviso };
 }

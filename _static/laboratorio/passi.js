@@ -1,7 +1,7 @@
 // I sei passi di un token: query, punteggi, pesi, value, somma, risposta. Ogni disegno è anche una tabella con i suoi numeri.
 
 import { nascosta } from "./griglia.js";
-import { barra, cornice, crea, massimo, numero, quadratini, scrivi_in, tabella } from "./pezzi.js";
+import { barra, cornice, crea, massimo, numero, peso_scritto, quadratini, scrivi_in, tabella } from "./pezzi.js";
 
 const QUANTE = 5; // parole mostrate fra le previsioni
 
@@ -116,11 +116,13 @@ export function creaPassi(azioni) {
     const cifre = (vettore) => vettore.map((valore) => numero(valore, 3));
     const posti = (quanti) => Array.from({ length: quanti }, (_, n) => String(n + 1));
     numeri.lastChild.replaceChildren(
+      tabella("Il vettore, normalizzato", posti(modello.d_model), [[stato.parole[i], cifre(layer.normed[i])]]),
       tabella("Query e key", posti(modello.head_dim), [[`query di ${stato.parole[i]}`, cifre(head.q[i])],
         ...stato.parole.map((parola, j) => [`key di ${parola}`, cifre(head.k[j])])]),
       tabella("Dai prodotti ai pesi", ["q · k", "punteggio", "peso"], stato.parole.map((parola, j) =>
-        [parola, [head.products[i][j], head.scores[i][j], head.weights[i][j]].map((valore) => numero(valore, 3))])),
+        [parola, [numero(head.products[i][j], 3), numero(head.scores[i][j], 3), peso_scritto(head.weights[i][j])]])),
       tabella("Value e uscita", posti(modello.head_dim), [...stato.parole.map((parola, j) => [`value di ${parola}`, cifre(head.v[j])]),
+        ...stato.parole.map((parola, j) => [`peso × value di ${parola}`, cifre(head.v[j].map((valore) => head.weights[i][j] * valore))]),
         ["uscita della head", cifre(head.output[i])]]),
       tabella("Il ritorno", posti(modello.d_model), [["prima", cifre(layer.x[i])],
         ...layer.heads.map((una, h) => [`+ head ${h + 1}`, cifre(una.update[i])]), ["dopo", cifre(layer.y[i])]]));

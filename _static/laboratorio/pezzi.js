@@ -43,6 +43,9 @@ export function percento(frazione) {
   return scritto.replaceAll(" ", "\u00a0"); // non si spezza su due righe
 }
 
+/** Un peso con tre cifre; uno piccolissimo non diventa zero. */
+export const peso_scritto = (peso) => (peso > 0 && peso < 0.0005 ? "< 0,001" : numero(peso, 3));
+
 /** Il lato di un quadratino: è l'area a dire la grandezza. */
 const lato = (valore, massimo) => 0.86 * Math.sqrt(Math.min(1, Math.abs(valore) / massimo));
 const quadrato = (riga, colonna, l) =>

@@ -4,6 +4,15 @@
 /** Ciò che l'indirizzo dice di `nome`, o null se non dice nulla. */
 export const leggi = (nome) => new URLSearchParams(location.search).get(nome);
 
+/** La domanda di un collegamento, più ciò che l'indirizzo di adesso dice con i nomi che cominciano così. */
+export function unisci(domanda, inizi) {
+  const tutti = new URLSearchParams(domanda);
+  for (const [nome, valore] of new URLSearchParams(location.search)) {
+    if (inizi.some((inizio) => nome.startsWith(inizio)) && !tutti.has(nome)) tutti.set(nome, valore);
+  }
+  return `?${tutti}`;
+}
+
 /** Scrive nell'indirizzo ciascun valore; null toglie il nome. Non aggiunge passi alla cronologia del browser. */
 export const scrivi = (valori) => {
   const tutti = new URLSearchParams(location.search);

@@ -1,4 +1,6 @@
-// I numeri degli strumenti del laboratorio, scritti all'italiana. Gli elementi della pagina sono in pezzi.js.
+// Ciò che l'anello e i conti hanno in comune: i numeri scritti all'italiana, la legenda, l'indirizzo. Gli altri elementi sono in pezzi.js.
+
+import { crea } from "./pezzi.js";
 
 /** Un intero come lo scrive il corso: 4096, ma 16.384. */
 export const intero = (valore) => {
@@ -18,6 +20,19 @@ export const percento = (frazione) => {
 
 /** Il rapporto fra due BigInt, come numero: basta a disegnare e a tre cifre. */
 export const rapporto = (sopra, sotto) => Number(sopra) / Number(sotto);
+
+/** Chi è arrivato a un titolo ci resta, anche se sopra è cresciuto qualcosa; non se intanto si è mosso da sé. */
+let mosso = false;
+for (const gesto of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(gesto, () => { mosso = true; }, { once: true, passive: true });
+export function restaAlTitolo() {
+  if (location.hash && !mosso) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView({ behavior: "instant" });
+}
+
+/** Una voce di legenda: il campione, e che cosa vuol dire. */
+export const legenda = (classe, testo) => crea("span", { class: "voce-legenda" }, crea("span", { class: `campione ${classe}`.trim() }), testo);
+
+/** Ciò che nell'indirizzo non va bene, detto a chi legge. */
+export const nonVa = (nome, testo) => `Nell’indirizzo, ${nome}=${testo.slice(0, 40)} non va bene: uso il valore di partenza.`;
 
 /** "0, 1 e 2". */
 export const elenco = (voci) => (voci.length < 2 ? voci.join("") : `${voci.slice(0, -1).join(", ")} e ${voci.at(-1)}`);
