@@ -155,6 +155,8 @@ def test_una_formula_lunga_o_senza_segni_resta_com_era(formula, seguito):
     ("un po' di Python", "un po’ di Python"),
     ("dov'è? C'è", "dov’è? C’è"),
     ("nessuno", "nessuno"),
+    (" -- ", " – "),                              # fra un argomento e la sua descrizione
+    ("float -- l'area", "float – l’area"),
 ])
 def test_l_apostrofo_italiano(prima, dopo):
     assert applica(tipografia.Apostrofi, paragrafo(nodes.Text(prima))).astext() == dopo

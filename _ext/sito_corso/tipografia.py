@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 APOSTROFO = re.compile(r"(?<=\w)'")
+SEPARATORE = " -- "  # fra un argomento, o un tipo, e la sua descrizione: così lo scrive Sphinx, contando sulle virgolette automatiche
 PUNTEGGIATURA = tuple(",.;:)»?")
 FORMULA_BREVE = 30
 INTOCCABILI = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment)
@@ -32,8 +33,8 @@ class Apostrofi(SphinxTransform):
 
     def apply(self, **_):
         for testo in list(self.document.findall(nodes.Text)):
-            if "'" in testo and not intoccabile(testo):
-                testo.parent.replace(testo, nodes.Text(APOSTROFO.sub("’", testo)))
+            if ("'" in testo or SEPARATORE in testo) and not intoccabile(testo):
+                testo.parent.replace(testo, nodes.Text(APOSTROFO.sub("’", testo).replace(SEPARATORE, " – ")))
 
 
 class Punteggiatura(SphinxTransform):
