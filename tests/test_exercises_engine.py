@@ -517,6 +517,13 @@ def test_clues(answer, words):
     assert_wrong(judge(PROJECT, answer), words)
 
 
+def test_a_small_number_that_doubles_is_not_nearly_right():
+    """Vicino vuol dire vicino numero per numero, anche accanto a numeri molto più grandi."""
+    exercise = toy(lambda x: np.array([2048.0, 1024.0, 2.0 * x]), inputs=lambda rng: [(1.0,), (2.0,)])
+    assert "Ci sei quasi" not in judge(exercise, lambda x: np.array([2048.0, 1024.0, 4.0 * x])).message
+    assert "Ci sei quasi" in judge(exercise, lambda x: np.array([2048.0, 1024.0, 2.01 * x])).message
+
+
 def test_close_values_are_shown_with_the_digits_that_tell_them_apart():
     result = judge(PROJECT, lambda x, W: x @ W * 1.0003 + 0)
     expected, got = result.message.split("Atteso:")[1].split("Ottenuto:")
@@ -528,7 +535,7 @@ def test_questions_never_give_the_answer_away():
     assert_wrong(result, "Hai risposto «la sedia»")
     assert "gatta" not in str(result)
     number = judge(toy(lambda: 1.25), 2.5)
-    assert "2.5" in number.message and "1.25" not in number.message and "moltiplicato" not in number.message
+    assert "Hai risposto 2,5." in number.message and "1,25" not in number.message and "1.25" not in number.message and "moltiplicato" not in number.message
 
 
 def test_an_answer_that_is_not_a_number_is_not_repeated():

@@ -167,7 +167,7 @@ EXERCISES = (
                           "Non tutto. Una costante sommata a tutti si semplifica fra numeratore e denominatore; e la softmax non sa in che ordine stanno i punteggi."),
             Misconception("raddoppiare non cambia nulla", lambda: _changes(False, True, False, False),
                           "La softmax ignora uno spostamento, non una scala. Raddoppiando i punteggi raddoppiano le differenze, e il più alto si prende di più."),
-            Misconception("contano i valori assoluti", lambda: _changes(True, True, True, False),
+            Misconception("contano i valori, non le differenze", lambda: _changes(True, True, True, False),
                           "Per la softmax contano solo le differenze fra i punteggi: sommando 5 a tutti restano quelle di prima."),
             Misconception("spostamento e scala scambiati", lambda: _changes(True, True, False, False),
                           "È il contrario: sommare la stessa costante non cambia nulla, moltiplicare sì."),
@@ -322,7 +322,7 @@ EXERCISES = (
             Misconception("la versione di partenza", mask_then_renormalise,
                           "È la funzione di partenza. Il punteggio nascosto si prende tutto il peso; tolto lui, nella riga restano solo zeri, e 0/0 non è un numero."),
             Misconception("riga rotta azzerata", lambda punteggi, maschera: np.nan_to_num(mask_then_renormalise(punteggi, maschera)),
-                          "Hai coperto il sintomo, togliendo i NaN o sommando una costante al denominatore: la riga ora è di zeri anche dove qualcuno si vedeva. "
+                          "Hai coperto il sintomo, togliendo i NaN: la riga ora è di zeri anche dove qualcuno si vedeva. "
                           "I punteggi visibili c'erano, ma quello nascosto li ha schiacciati: va escluso prima della softmax."),
             Misconception("riga vuota dimenticata", lambda punteggi, maschera: _plain(np.where(maschera, punteggi, -np.inf)),
                           "−∞ prima della softmax: giusto. Ma dove è tutto nascosto il massimo è −∞, e −∞ − (−∞) non è un numero. Per quelle righe serve un caso a parte."),

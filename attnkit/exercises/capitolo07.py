@@ -173,7 +173,7 @@ EXERCISES = (
             Misconception("due byte per numero", lambda T, Hq, Hkv, Dh, b: (4 * T * Hq * Dh, 4 * T * Hkv * Dh, Hq / Hkv), "I FLOP sono giusti. Hai contato due byte per numero, come in bfloat16: quanti sono lo dice `byte`."),
             Misconception("tabella intera", lambda T, Hq, Hkv, Dh, b: (4 * T * T * Hq * Dh, 2 * T * Hkv * Dh * b, 2 * T * Hq / Hkv / b), "Hai contato tutte le righe. In un passo di generazione la query è una sola."),
         ),
-        praise="In bfloat16 è Hq / Hkv: 1 per MHA, 4 o 8 per GQA, Hq per MQA. La lunghezza si semplifica.",
+        praise="In bfloat16 è Hq / Hkv: 1 per MHA, Hq per MQA; con GQA sta in mezzo, 4 nell'8B. La lunghezza si semplifica.",
     ),
     Exercise(
         id="7.4", title="Key in comune", kind="scrivi", stars=2, minutes=8,
@@ -181,11 +181,11 @@ EXERCISES = (
         reference=grouped, inputs=_groups,
         misconceptions=(
             Misconception("tile al posto di repeat", _grouped(lambda X, heads: np.tile(X, (heads // len(X), 1, 1))),
-                          "Hai ripetuto l'intera fila di head, K0 K1 K0 K1, e non ciascuna, K0 K0 K1 K1. Servono `np.repeat` (in torch `repeat_interleave`, non `repeat`). Con una head sola, o con tante quante le query, l'errore non si vedrebbe."),
+                          "Hai ripetuto l'intera fila di head, K0 K1 K0 K1, e non ciascuna, K0 K0 K1 K1. Serve `np.repeat` (in torch `repeat_interleave`, non `repeat`). Con una head sola, o con tante quante le query, l'errore non si vedrebbe."),
             Misconception("solo la prima head", _grouped(lambda X, heads: np.repeat(X[:1], heads, axis=0)), "Tutte le query head usano la prima head di key: è multi-query attention. Ogni gruppo ha la sua."),
             Misconception("media delle head", _grouped(lambda X, heads: np.repeat(X.mean(axis=0, keepdims=True), heads, axis=0)),
                           "Hai fatto la media delle head di key e value. Ogni gruppo usa la propria, così com'è."),
-            Misconception("gruppi in ordine inverso", _grouped(lambda X, heads: _repeated(X[::-1], heads)), "I gruppi sono in ordine inverso: le prime query head usano la prima head di key."),
+            Misconception("gruppi in ordine inverso", _grouped(lambda X, heads: _repeated(X[::-1], heads)), "I gruppi sono in ordine inverso: le prime query head devono usare la prima head di key."),
             Misconception("value nell'altro ordine", lambda Q, K, V: attention(Q, _repeated(K, len(Q)), np.tile(V, (len(Q) // len(V), 1, 1)), mask=causal(Q.shape[1]))[0],
                           "Le key sono quelle giuste, i value no: anche loro si ripetono uno per uno, V0 V0 V1 V1."),
             Misconception("gruppi di due", _grouped(lambda X, heads: X[np.minimum(np.arange(heads) // 2, len(X) - 1)]), "Hai preso gruppi di due query head: quante sono lo dice Hq / Hkv."),

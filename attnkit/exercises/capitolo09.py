@@ -565,7 +565,7 @@ EXERCISES = (
             Misconception("l'efficienza della tabella", _answered(efficiency=13600 / 232), "Il resto è giusto. Per l'efficienza hai usato i 16 token della tabella: lì il triangolo conta anche la diagonale, 10 coppie e non 8. In una sequenza lunga è mezzo blocco."),
             Misconception("un quarto", _answered(pairs=25.0), "Il resto è giusto. I token sono divisi in parti uguali, le coppie no: al dispositivo 0 tocca mezzo blocco su 8."),
             Misconception("le coppie dell'ultimo", _answered(pairs=43.75), "Il resto è giusto. Le coppie sono quelle dell'ultimo dispositivo, tre blocchi e mezzo: la domanda chiede il primo."),
-            Misconception("metà", _answered(efficiency=50.0), "Il resto è giusto. Hai fatto durare il primo passo quanto gli altri, oppure hai pensato a moltissimi dispositivi. Al primo passo tutti fanno mezzo blocco, e nessuno aspetta di più; negli altri tre il più carico ne fa uno."),
+            Misconception("efficienza al 50 %", _answered(efficiency=50.0), "Il resto è giusto. Hai fatto durare il primo passo quanto gli altri, oppure hai pensato a moltissimi dispositivi. Al primo passo tutti fanno mezzo blocco, e nessuno aspetta di più; negli altri tre il più carico ne fa uno."),
             Misconception("nessuno aspetta", _answered(efficiency=100.0), "Il resto è giusto. L'efficienza è 100 solo se nessuno aspetta: ma in ogni passo dopo il primo qualcuno non ha nulla da fare, e aspetta il più carico."),
             Misconception("lavoro contato intero", _answered(efficiency=1000 / 14), "Il resto è giusto. Il tempo è giusto, il lavoro no: sono 8 blocchi, perché delle proprie key ciascuno ne guarda mezzo."),
             Misconception("la parte persa", _answered(efficiency=100 * 6 / 14), "Il resto è giusto. Questa è la parte persa ad aspettare: l'efficienza è quella che resta."),
@@ -625,7 +625,7 @@ EXERCISES = (
             Misconception("sé stessa esclusa", lambda q, k: k[None, :] < q[:, None], "Una query non vede sé stessa: serve minore o *uguale*."),
             Misconception("il complemento", lambda q, k: ~global_mask(q, k), "È il complemento: True deve voler dire *visibile*."),
             Misconception("da sommare ai punteggi", lambda q, k: np.where(global_mask(q, k), 0, -np.inf), "Hai scritto ciò che si somma ai punteggi, 0 e −∞. Le coppie sono quelle giuste, ma la consegna chiede booleani: True dove si vede."),
-            Misconception("tutto", _whole(lambda q, k: True), "Si vede tutto, anche il futuro."),
+            Misconception("si vede tutto", _whole(lambda q, k: True), "Si vede tutto, anche il futuro."),
             *(Misconception(name, wrong, "Hai confrontato la query i solo con la key i, una coppia per riga; e se le lunghezze sono diverse la funzione si ferma. Serve una tabella, tutte con tutte: query in colonna con `[:, None]`, key in riga.")
               for name, wrong in (("senza asse", lambda q, k: k <= q), ("senza asse, dalle query", lambda q, k: q >= k), ("senza asse, con due indici", lambda q, k: np.tri(9, dtype=bool)[q, k]))),
         ),

@@ -313,7 +313,7 @@ EXERCISES = (
             Misconception("coseno e seno scambiati", _turned(new=lambda a, b, c, s: (a * s - b * c, b * s + a * c)), "Coseno e seno sono scambiati: in posizione 0 il vettore deve restare com'è."),
             Misconception("senza scambiare", _turned(new=lambda a, b, c, s: (a * c + a * s, b * c + b * s)), "Ogni componente si mescola con sé stessa: il seno deve moltiplicare l'altra componente della coppia."),
             Misconception("solo la prima metà", _turned(new=lambda a, b, c, s: (a * c - b * s, b)), "La seconda metà è rimasta com'era: girano tutte e due le componenti della coppia."),
-            Misconception("metà nuova con la vecchia", _turned(new=lambda a, b, c, s: (a * c - b * s, b * c + (a * c - b * s) * s)), "Per la seconda metà hai usato la prima già girata: servono i valori di partenza. Succede se scrivi il risultato sopra ad a."),
+            Misconception("metà nuova con la vecchia", _turned(new=lambda a, b, c, s: (a * c - b * s, b * c + (a * c - b * s) * s)), "Per la seconda metà hai usato la prima già girata: servono i valori di partenza. Succede se scrivi il risultato in `a`."),
             Misconception("senza il due", _turned(lambda p, Dh, theta: theta ** (-p / Dh)), "Nell'esponente manca il 2: le coppie sono Dh/2, e l'ultima frequenza deve arrivare vicino a 1/theta."),
             Misconception("esponente doppio", _turned(lambda p, Dh, theta: theta ** (-4 * p / Dh)), "L'esponente è il doppio del giusto: hai diviso 2p per Dh/2. Si divide per Dh, oppure p per Dh/2."),
             Misconception("frequenze crescenti", _turned(lambda p, Dh, theta: theta ** (2 * p / Dh)), "Nell'esponente manca il meno: le frequenze devono calare."),

@@ -244,7 +244,7 @@ def _clue_from_numbers(expected, got, left, right):
         return f"Ogni numero è quello atteso più {_italian(shift)}."
     if np.allclose(np.sort(left), np.sort(right), rtol=1e-4, atol=1e-6 * scale):
         return "I numeri sono quelli giusti, ma in un altro ordine."
-    if np.abs(right - left).max() < 0.02 * scale:
+    if np.allclose(right, left, rtol=0.02, atol=1e-6 * scale):
         return _NEARLY
     return ""
 

@@ -186,6 +186,8 @@ def _broken_property(exercise, inputs, outcomes, failing):
 
 def _values_part(args, expected, got):
     if not args:        # è una domanda: mostrare la risposta attesa la guasterebbe
+        if isinstance(got, np.ndarray) and got.ndim == 0 and got.dtype.kind == "f":
+            return [f"Hai risposto {f'{got:.10g}'.replace('.', ',')}."]     # la virgola: 4.700 si leggerebbe come un migliaio
         alone = isinstance(got, str) or (isinstance(got, np.ndarray) and got.ndim == 0)
         return [f"Hai risposto {show(got, label_shape=False)}."] if alone else []
     expected, got = show(expected, got, label_shape=False)
