@@ -211,6 +211,11 @@ class ModelConfig:
         needed += [name for name in ("context", "window") if getattr(self, name) is not None]
         for name in needed:
             positive_int(name, getattr(self, name))
+        for name in ("tied", "qkv_bias", "output_bias", "ffn_bias", "sinks"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}: mi aspettavo True o False, ho trovato {getattr(self, name)!r}")
+        if self.experts and self.experts.dense_layers > self.n_layers:
+            raise ValueError(f"dense_layers={self.experts.dense_layers} supera n_layers={self.n_layers}")
         if self.mla is None:
             divides("n_kv_heads", self.n_kv_heads, "n_heads", self.n_heads)
         if not self.cycle or set(self.cycle) - set("LG") or ("L" in self.cycle) != (self.window is not None):

@@ -68,7 +68,7 @@ def block_local(T, block):
         Child et al. 2019, arXiv 1904.10509, §4.3, il primo insieme dello schema fixed. Si costruisce nel capitolo 8.
     """
     i, j = _positions(T)
-    block = positive_int("block", block)
+    block = min(positive_int("block", block), T)               # più lungo della frase è la frase
     return (j <= i) & (j // block == i // block)
 
 
@@ -89,7 +89,7 @@ def strided(T, stride):
         Child et al. 2019, arXiv 1904.10509, §4.3. Si costruisce nel capitolo 8.
     """
     i, j = _positions(T)
-    stride = positive_int("stride", stride)
+    stride = min(positive_int("stride", stride), T)
     return (j <= i) & ((i - j < stride) | ((i - j) % stride == 0))
 
 
@@ -114,6 +114,7 @@ def fixed(T, stride, summary=1):
     stride, summary = positive_int("stride", stride), positive_int("summary", summary)
     if summary > stride:
         raise ValueError(f"summary={summary} supera stride={stride}: un blocco non ha tante colonne")
+    stride, summary = min(stride, T), min(summary, T)
     return (j <= i) & ((j // stride == i // stride) | (j % stride >= stride - summary))
 
 

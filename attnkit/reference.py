@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from attnkit.shapes import as_array, divides, positive_int, same_size
+from attnkit.shapes import as_array, divides, finite_number, positive_int, same_size
 
 
 def softmax(scores, axis=-1):
@@ -71,8 +71,8 @@ def attention_scores(Q, K, *, mask=None, scale=None):
     _same_batch("Q", Q, "K", K)
     if scale is None:
         scale = 1 / math.sqrt(Q.shape[-1])
-    elif isinstance(scale, (bool, np.bool_, str)) or not np.isscalar(scale) or not np.isfinite(scale):
-        raise ValueError(f"scale: mi aspettavo un numero finito, ho trovato {scale!r}")
+    else:
+        scale = finite_number("scale", scale)
 
     scores = Q @ np.swapaxes(K, -1, -2) * scale          # (…, Tq, Tk): riga = query, colonna = key
     if mask is None:

@@ -77,12 +77,18 @@ class Rope:
         Raises:
             ValueError: se `x` ha un'altra larghezza, o le posizioni non sono interi non negativi in quel numero.
         """
-        if x.shape[-1] != self.head_dim:
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+            raise ValueError(f"x: mi aspettavo un tensore torch di numeri reali, ho trovato {getattr(x, 'dtype', type(x).__name__)}")
+        if x.shape[-1:] != (self.head_dim,):
             raise ValueError(f"x: mi aspettavo l'ultimo asse largo {self.head_dim}, ho trovato shape {tuple(x.shape)}")
-        if not isinstance(positions, torch.Tensor) or positions.is_floating_point() or positions.dtype == torch.bool:
+        if not isinstance(positions, torch.Tensor) or positions.is_floating_point() or positions.is_complex() or positions.dtype == torch.bool:
             raise ValueError(f"positions: mi aspettavo interi torch, ho trovato {getattr(positions, 'dtype', type(positions).__name__)}")
-        if positions.dim() == 0 or positions.shape[-1] != x.shape[-2]:
-            raise ValueError(f"positions: mi aspettavo una posizione per ognuno dei {x.shape[-2]} token, ho trovato shape {tuple(positions.shape)}")
+        if x.dim() < 2 or positions.dim() == 0 or positions.shape[-1] != x.shape[-2]:
+            raise ValueError(f"positions: mi aspettavo una posizione per ognuno dei {x.shape[-2:-1].numel()} token, ho trovato shape {tuple(positions.shape)}")
+        try:
+            positions.expand(x.shape[:-1])
+        except RuntimeError:
+            raise ValueError(f"positions: mi aspettavo una shape estendibile a {tuple(x.shape[:-1])}, ho trovato {tuple(positions.shape)}") from None
         return rotate(x, *self.angles(positions, x), self.layout)
 
     def angles(self, positions, like):

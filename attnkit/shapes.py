@@ -21,6 +21,7 @@ I controlli leggono anche i valori (un NaN si scopre qui, non tre celle dopo): p
 codice da leggere, e non quello veloce.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -47,6 +48,10 @@ def as_array(name, value, *, ndim=None, min_ndim=None, finite=True):
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: mi aspettavo un array di numeri, con righe tutte lunghe uguali") from error
+    except (TypeError, RuntimeError) as error:                 # un tensore torch con i gradienti, o di un tipo che NumPy non ha
+        raise ValueError(f"{name}: mi aspettavo numeri reali, ho trovato {type(value).__name__}, che NumPy non legge: {error}") from error
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name}: mi aspettavo un array senza maschera")
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name}: mi aspettavo numeri reali, ho trovato elementi di tipo {array.dtype}")
     if array.dtype.itemsize > 8:
@@ -111,15 +116,38 @@ def natural_int(name, value):
     return integer
 
 
+def finite_number(name, value):
+    """Restituisce `value` come float, dopo aver controllato che sia un numero reale e finito.
+
+    Raises:
+        ValueError: se `value` non è un numero reale finito; i booleani non sono numeri.
+    """
+    number = _float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: mi aspettavo un numero finito, ho trovato {value!r}")
+    return number
+
+
 def positive_number(name, value):
     """Restituisce `value` come float, dopo aver controllato che sia finito e positivo.
 
     Raises:
         ValueError: se `value` non è un numero reale, o non è positivo e finito.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+    number = _float(value)
+    if not 0 < number < math.inf:
         raise ValueError(f"{name}: mi aspettavo un numero positivo, ho trovato {value!r}")
-    return float(value)
+    return number
+
+
+def _float(value):
+    """Un numero reale come float; NaN se non lo è, o se un float non lo contiene."""
+    if isinstance(value, (bool, np.bool_, np.longdouble)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def _integer(name, value):

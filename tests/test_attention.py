@@ -470,3 +470,40 @@ def test_wrong_masks(mask, message):
 def test_wrong_merges(second, message):
     with pytest.raises(ValueError, match=message):
         merge((q_of(2, 3, 5), q_of(2, 3)), second)
+
+
+class Behind(Pattern):
+    """Ogni query vede solo ciò che sta almeno `gap` posti prima: le prime righe sono vuote."""
+
+    def __init__(self, gap):
+        self.gap = gap
+
+    def sees(self, i, j):
+        return j <= i - self.gap
+
+    def edges(self, T):
+        return sum(max(0, i - self.gap + 1) for i in range(T))
+
+
+@pytest.mark.parametrize("gap, T", [(1, 1), (1, 5), (3, 5), (300, 280), (300, 310)])
+def test_a_row_that_sees_nothing_is_zero(gap, T):
+    q, k, v = torch.randn(3, 1, 2, T, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    output = attention(q, k, v, Behind(gap))
+    assert (output[:, :, :gap] == 0).all()
+    mask = torch.from_numpy(np.tri(T, k=-gap, dtype=bool))
+    if T > gap:
+        torch.testing.assert_close(output[:, :, gap:], F.scaled_dot_product_attention(q, k, v, attn_mask=mask)[:, :, gap:])
+
+
+def test_merge_refuses_what_it_would_truncate():
+    first, second = [(torch.full((1, 1, 2, 3), n), torch.zeros(1, 1, 2, dtype=torch.int64)) for n in (1, 2)]
+    with pytest.raises(ValueError, match="merge: mi aspettavo numeri reali, ho trovato output torch.int64 e lse torch.int64"):
+        merge(first, second)
+
+
+@pytest.mark.parametrize("scale", [1j, "1", True, float("nan"), 10**400, np.complex64(1)])
+def test_a_scale_that_is_not_a_number_is_refused_everywhere(scale):
+    q = torch.randn(1, 1, 2, 4)
+    for call in (lambda: attention(q, q, q, scale=scale), lambda: reference.attention_scores(np.ones((2, 4)), np.ones((2, 4)), scale=scale)):
+        with pytest.raises(ValueError, match="scale: mi aspettavo un numero finito"):
+            call()

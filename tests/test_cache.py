@@ -159,7 +159,7 @@ def test_the_maximum_is_a_maximum():
 # Errori ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("change, message", [
-    (lambda k: torch.cat([k, k]), "Il batch dei token nuovi e nella cache devono essere uguali: ho trovato 4 e 2"),
+    (lambda k: torch.cat([k, k]), "Il batch dei token nuovi e quello nella cache devono essere uguali: ho trovato 4 e 2"),
     (lambda k: k[:, :1], "Le head di key .* ho trovato 1 e 3"), (lambda k: k[..., :4], "La larghezza delle key .* ho trovato 4 e 5"),
     (lambda k: k.float(), "stesso dtype: ho trovato torch.float32 e torch.float64"), (lambda k: k.to("meta"), "stesso device: ho trovato meta e cpu"),
     (lambda k: k[0], r"shape \(B, Hkv, T, Dh\), ho trovato \(3, 2, 5\)"),
@@ -241,3 +241,14 @@ def test_equal_heads_may_be_grouped_without_a_change():
 def test_wrong_groups(layer, n, message):
     with pytest.raises(ValueError, match=message):
         group_kv_heads(layer, n)
+
+
+def test_a_cache_born_under_inference_mode_goes_on_outside():
+    torch.manual_seed(0)
+    layer, x = MultiHeadAttention(8, 2), torch.randn(1, 9, 8)
+    cache = KVCache()
+    with torch.inference_mode():
+        first = layer(x[:, :5], cache)
+    with torch.no_grad():
+        rest = [layer(x[:, t:t + 1], cache) for t in range(5, 9)]
+        torch.testing.assert_close(torch.cat([first, *rest], dim=1), layer(x))

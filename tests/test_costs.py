@@ -250,3 +250,14 @@ def test_the_parts_of_a_llama_one_matrix_at_a_time(config, attention, feed_forwa
 
 def test_the_405b_with_its_key_heads_published_twice():
     assert parameters(replace(LLAMA_3_1_405B, n_kv_heads=16)) == 410_081_247_232
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"qkv_bias": 2}, "qkv_bias: mi aspettavo True o False, ho trovato 2"),
+    ({"tied": "sì"}, "tied: mi aspettavo True o False, ho trovato 'sì'"),
+    ({"sinks": 1}, "sinks: mi aspettavo True o False, ho trovato 1"),
+    ({"experts": Experts(4, 2, 8, dense_layers=99)}, "dense_layers=99 supera n_layers="),
+])
+def test_measures_without_sense_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(MODELS["Llama 3.1 8B"], **changes)

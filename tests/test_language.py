@@ -2,10 +2,12 @@
 
 import collections
 import random
+import unicodedata
 
 import numpy as np
 import pytest
 
+from attnkit import language
 from attnkit.language import (COLORS, RECALL_VOCABULARY, REMEMBERED, recall_batch,
                               ADVERBS, ANIMALS, ARTICLES, ENDINGS, EXAMPLE, FORM, ECHO_VOCABULARY, LONG_VOCABULARY, NEUTRAL, STEMS,
                               VERBS, VOCABULARY, batch, encode, echo_sentences, long_batch, noun_pairs, sample, split_words,
@@ -129,3 +131,18 @@ def test_the_answer_of_a_recall_is_in_the_list(animals, items):
 def test_a_list_needs_enough_animals(animals, items):
     with pytest.raises(ValueError, match=f"items={items} e animals={animals}"):
         recall_batch(1, np.random.default_rng(0), animals=animals, items=items)
+
+
+def test_the_sentence_of_a_mac_is_the_same_sentence():
+    """Su macOS «é» arriva spesso in due segni, la lettera e l'accento: si legge uguale, e dev'essere la stessa parola."""
+    assert language.split_words(unicodedata.normalize("NFD", language.EXAMPLE)) == language.split_words(language.EXAMPLE)
+
+
+@pytest.mark.parametrize("neutral", [0, 1])
+def test_the_floor_exists_at_both_ends(neutral):
+    assert np.isfinite(language.surprise_floor(language.noun_pairs()[0], neutral=neutral)).all()
+
+
+def test_a_vocabulary_can_be_a_list():
+    tokens = language.split_words(language.EXAMPLE)
+    assert np.array_equal(language.encode(tokens, list(language.VOCABULARY)), language.encode(tokens))

@@ -287,3 +287,22 @@ def test_inputs_of_another_kind(x, message):
 def test_the_layer_says_its_shape():
     assert "8, n_heads=4, n_kv_heads=2, head_dim=2, pattern=Causal()" in repr(MultiHeadAttention(8, 4, 2))
     assert "8, eps=1e-05" in repr(RMSNorm(8))
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool])
+def test_rms_norm_refuses_what_it_would_truncate(dtype):
+    with pytest.raises(ValueError, match=f"x: mi aspettavo numeri reali, ho trovato elementi {dtype}"):
+        RMSNorm(4)(torch.tensor([1, 2, 3, 4]).to(dtype))
+
+
+@pytest.mark.parametrize("eps", [-1, float("nan"), "a", True])
+def test_rms_norm_wants_a_positive_eps(eps):
+    with pytest.raises(ValueError, match="eps: mi aspettavo un numero positivo"):
+        RMSNorm(4, eps)
+
+
+@pytest.mark.parametrize("cut", [{"edges": (0, 3, 1)}, {"heads": 1}, {"heads": [0.5]}, {"edges": [(0, 1.5, 1)]}])
+def test_a_cut_written_badly_is_explained(cut):
+    layer = MultiHeadAttention(8, 2)
+    with pytest.raises(ValueError, match=r"Mi aspettavo edges come \[\(head, i, j\), …\]"), layer.cut(**cut):
+        pass

@@ -197,6 +197,18 @@ def test_a_broken_index(shards, values, error, message):
         Llama.from_pretrained(shards)
 
 
+def test_a_tensor_in_two_files_is_refused(shards):
+    """L'indice dice un file, e un altro ne contiene una copia diversa: nessuno dei due si sceglie da sé."""
+    where = json.loads((shards / "model.safetensors.index.json").read_text())["weight_map"]
+    name = "model.layers.1.mlp.up_proj.weight"
+    other = shards / next(file for file in sorted(set(where.values())) if file != where[name])
+    tensors = load_file(other)
+    other.unlink()                                             # il file vero può essere un collegamento
+    save_file(tensors | {name: torch.zeros_like(load_file(shards / where[name])[name])}, other)
+    with pytest.raises(ValueError, match=f"{name} sta in più di un file"):
+        Llama.from_pretrained(shards)
+
+
 def test_an_index_and_its_files(shards):
     index = shards / "model.safetensors.index.json"
     where = json.loads(index.read_text())["weight_map"]
@@ -408,6 +420,7 @@ def test_choosing_by_hand():
     assert chosen(top_p=0.25) == {1} and chosen(top_p=0.55) == {1, 2} and chosen(top_p=0.75) == {1, 2, 3} and chosen(top_p=1.0) == {0, 1, 2, 3, 4}
     assert chosen(top_p=1.0, temperature=1e-20) == {1, 2}                  # quasi zero: solo i più probabili, e nessun NaN
     assert chosen(top_p=1.0, temperature=1e20) == {0, 1, 2, 3, 4}
+    assert chosen(top_p=1.0, temperature=1e-50) == {1, 2} and chosen(top_p=1e-50) == {1}       # anche sotto ciò che un float32 contiene
     assert chosen(top_p=0.5, temperature=0) == {1}
     rows = torch.tensor([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])                # ogni riga la sua
     assert choose(rows.bfloat16(), 1.0, 0.9).tolist() == [0, 2]
@@ -547,3 +560,9 @@ def test_the_cells_of_chapter_10_that_read_a_real_model(with_words, monkeypatch,
     assert names["pesi"].shape == (names["grande"].config.n_heads, *[len(names["ids"])] * 2)
     (figure,) = shown
     assert "head 3" in figure.alt and "perch" in figure.alt and "Ã" not in figure.alt
+
+
+def test_caches_of_no_tokens_are_refused():
+    config = LlamaConfig(d_model=8, n_layers=1, n_heads=2, n_kv_heads=1, head_dim=4, d_ff=8, vocabulary=5, context=16)
+    with pytest.raises(ValueError, match="max_tokens"):
+        Llama(config).new_caches(0)

@@ -137,3 +137,23 @@ def test_rescaling_by_hand():
     waves = torch.tensor([100.0, 2048.0, 4096.0, 8192.0, 50000.0], dtype=torch.float64)
     factors = rescaled(2 * math.pi / waves, scaling) / (2 * math.pi / waves)
     torch.testing.assert_close(factors, torch.tensor([1, 1, (1 - 1 / 3) / 8 + 1 / 3, 1 / 8, 1 / 8], dtype=torch.float64), **TIGHT)
+
+
+@pytest.mark.parametrize("x, positions, words", [
+    (torch.arange(12).reshape(3, 4), torch.arange(3), "x: mi aspettavo un tensore torch di numeri reali"),
+    (torch.randn(4), torch.arange(1), "una posizione per ognuno dei 1 token"),
+    (torch.randn(3, 4), torch.zeros(5, 3, dtype=torch.int64), r"una shape estendibile a \(3,\), ho trovato \(5, 3\)"),
+    (torch.randn(2, 2, 3, 4), torch.zeros(5, 3, dtype=torch.int64), r"una shape estendibile a \(2, 2, 3\)"),
+    (torch.randn(3, 4), torch.zeros(3, dtype=torch.complex64), "positions: mi aspettavo interi torch"),
+])
+def test_rope_explains_what_it_cannot_turn(x, positions, words):
+    with pytest.raises(ValueError, match=words):
+        Rope(4)(x, positions)
+
+
+def test_grouping_the_heads_keeps_the_positions():
+    from attnkit.layers import group_kv_heads
+    layer = MultiHeadAttention(16, 4, 4, rope=Rope(4))
+    grouped = group_kv_heads(layer, 4)                         # quattro gruppi da una: nulla cambia
+    x = torch.randn(1, 5, 16)
+    torch.testing.assert_close(grouped(x), layer(x))

@@ -256,3 +256,44 @@ def test_patterns_are_values():
         assert a != b
     with pytest.raises(AttributeError):
         Window(4).window = 5
+
+
+# I casi ai bordi ---------------------------------------------------------------------------------------------------
+
+def strided_tensors(B, H, T, Dh, seed=0):
+    """Query, key e value con l'ultimo asse non contiguo: trasposti, e presi un numero sì e uno no."""
+    g = torch.Generator().manual_seed(seed)
+    yield tuple(torch.randn(B, H, Dh, T, generator=g, dtype=torch.float64).transpose(2, 3) for _ in range(3))
+    yield tuple(torch.randn(B, H, T, 2 * Dh, generator=g, dtype=torch.float64)[..., ::2] for _ in range(3))
+
+
+@pytest.mark.parametrize("pattern", [BlockLocal(4), Strided(4), Fixed(4), Window(5), Window(5, sinks=2)], ids=repr)
+def test_tensors_that_are_not_contiguous_give_the_same_numbers(pattern):
+    """Il kernel della CPU non lo controlla: leggerebbe numeri di altri, senza dire nulla."""
+    for tensors in strided_tensors(2, 2, 8, 4):
+        left = [t.detach().requires_grad_() for t in tensors]
+        right = [t.detach().contiguous().requires_grad_() for t in tensors]
+        assert left[0].stride(-1) != 1
+        outputs = [attention(*some, pattern) for some in (left, right)]
+        torch.testing.assert_close(*outputs, **TIGHT)
+        weight = torch.linspace(-1, 1, outputs[0].numel(), dtype=torch.float64).view_as(outputs[0])
+        gradients = [torch.autograd.grad((o * weight).sum(), some) for o, some in zip(outputs, (left, right), strict=True)]
+        torch.testing.assert_close(*gradients, **TIGHT)
+
+
+@pytest.mark.parametrize("pattern", [BlockLocal(10**6), Strided(10**6), Fixed(10**6), Window(10**6)], ids=repr)
+def test_a_block_longer_than_the_sentence_costs_as_the_sentence(pattern):
+    q, k, v = qkv(1, 2, 2, 10, 10, 4)
+    largest = Largest()
+    with largest:
+        output = attention(q, k, v, pattern)
+    torch.testing.assert_close(output, attention(q, k, v), **TIGHT)
+    assert largest.elements <= 10 * 10 * 2 * 4
+
+
+@pytest.mark.parametrize("pattern", [BlockLocal(3), Strided(3), Fixed(3)], ids=repr)
+def test_a_second_derivative_is_refused_and_never_missing(pattern):
+    q, k, v = qkv(1, 1, 1, 9, 9, 4)
+    output = attention(q, k, v, pattern)
+    with pytest.raises(RuntimeError, match="Qui si deriva una volta sola"):
+        torch.autograd.grad(output.sum(), q, create_graph=True)

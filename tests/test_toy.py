@@ -293,3 +293,23 @@ def test_learning_can_be_watched():
     model, losses = toy.train(3, steps=4, progress=False, watch=lambda step, model: seen.append((step, model.Wq[0, 0].item())))
     assert [step for step, _ in seen] == [0, 1, 2, 3, 4] and len({value for _, value in seen}) == 5
     assert len(losses) == 4 and seen[-1][1] == model.Wq[0, 0].item()
+
+
+def test_the_arrays_of_a_model_are_copies():
+    model = toy.ToyTransformer()
+    before = model.arrays()
+    before["embedding"].fill(0)
+    assert (model.arrays()["embedding"] != 0).any()
+
+
+@pytest.mark.parametrize("tokens, words", [
+    (torch.tensor([[-1]]), "tokens: mi aspettavo numeri da 0 a 48, ho trovato -1"),
+    (torch.tensor([[99]]), "tokens: mi aspettavo numeri da 0 a 48, ho trovato 99"),
+    (torch.tensor([[1.0]]), "tokens: mi aspettavo interi torch, ho trovato torch.float32"),
+    (torch.tensor([[1]], dtype=torch.uint8), "tokens: mi aspettavo interi torch, ho trovato torch.uint8"),
+    ([[1]], "tokens: mi aspettavo interi torch, ho trovato list"),
+    (torch.zeros(0, 3, dtype=torch.int64), r"tokens: mi aspettavo shape \(B, T\)"),
+])
+def test_the_toy_model_explains_the_tokens_it_does_not_know(tokens, words):
+    with pytest.raises(ValueError, match=words):
+        toy.ToyTransformer()(tokens)

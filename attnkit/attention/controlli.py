@@ -1,11 +1,8 @@
 """I controlli della via veloce: rango, shape, dtype e device. I valori non si leggono mai."""
 
-import math
-import numbers
-
 import torch
 
-from attnkit.shapes import divides, same_size
+from attnkit.shapes import divides, finite_number, same_size
 
 
 def check_inputs(q, k, v, scale):
@@ -26,8 +23,8 @@ def check_inputs(q, k, v, scale):
     divides("Hkv", Hkv, "Hq", Hq)
     same_kind("q e k", q, k)
     same_kind("k e v", k, v)
-    if scale is not None and (isinstance(scale, bool) or not isinstance(scale, numbers.Real) or not math.isfinite(scale)):
-        raise ValueError(f"scale: mi aspettavo un numero finito, ho trovato {scale!r}")
+    if scale is not None:
+        finite_number("scale", scale)
 
 
 def same_kind(names, a, b):

@@ -21,10 +21,21 @@ def fused(q, k, v, scale, **options):
 
     Un ultimo asse non contiguo lo si copia prima; dove i gruppi non sono previsti, si copiano le head di key e di value.
     """
-    q, k, v = [t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v)]
+    q, k, v = map(_readable, (q, k, v))
     if not GROUPS and q.device.type == "cpu" and q.shape[1] != k.shape[1]:
         k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
     return F.scaled_dot_product_attention(q, k, v, scale=scale, enable_gqa=q.shape[1] != k.shape[1], **options)
+
+
+def _readable(t):
+    """Il tensore come lo leggono i kernel: con l'ultimo asse contiguo."""
+    return t if t.stride(-1) == 1 else t.contiguous()
+
+
+def derived_once():
+    """Da chiamare all'inizio di un `backward` scritto a mano: con `create_graph=True` la sua derivata mancherebbe, in silenzio."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("Qui si deriva una volta sola: le derivate seconde non ci sono")
 
 
 def has_lse(q):
@@ -46,6 +57,7 @@ def add_part(output, lse, q, k, v, *, mask=None, causal=False, scale=None):
         q, k, v: query, key e value di questa parte, shape (B, H, Tq, Dh) e (B, H, Tk, Dh). Nessuna riga dev'essere vuota.
         mask: booleani (Tq, Tk), True = visibile; None = tutto, o il triangolo se `causal`.
     """
+    q, k, v = map(_readable, (q, k, v))                        # il kernel non controlla, e leggerebbe altri numeri
     o, s = (_fused_part if has_lse(q) else _plain_part)(q, k, v, mask, causal, scale)
     o, s = o.reshape(output.shape).to(output.dtype), s.reshape(lse.shape)
     output.lerp_(o, torch.sigmoid(s - lse).unsqueeze(-1))      # il peso di questa parte fra le due
@@ -54,6 +66,7 @@ def add_part(output, lse, q, k, v, *, mask=None, causal=False, scale=None):
 
 def part_gradients(gradient, q, k, v, output, lse, *, mask=None, causal=False, scale=None):
     """La quota di una parte nei gradienti di q, k e v; `output` e `lse` sono quelli di tutte le parti insieme."""
+    q, k, v = map(_readable, (q, k, v))
     return (_fused_gradients if has_lse(q) else _plain_gradients)(gradient, q, k, v, output, lse, mask, causal, scale)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from attnkit.attention.fuso import add_part, no_parts, part_gradients
+from attnkit.attention.fuso import add_part, derived_once, no_parts, part_gradients
 
 
 ROWS = 512                    # quante query per volta guardano i riassunti: la maschera resta piccola, il matmul grande
@@ -62,6 +62,7 @@ def grid_attention(q, k, v, block, parts, scale):
         Shape (B, Hq, T, Dh), derivabile una volta: le derivate seconde danno un errore.
     """
     T = q.shape[2]
+    block = min(block, T)                                      # un blocco più lungo della frase è la frase
     if T % block:                                              # anche riempire di nulla costerebbe una copia
         q, k, v = (F.pad(t, (0, 0, 0, -T % block)) for t in (q, k, v))
     q, k, v = (t.unflatten(2, (-1, block)) for t in (q, k, v))             # (B, H, n, block, Dh)
@@ -84,8 +85,8 @@ class _Grid(torch.autograd.Function):
         return output
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):
+        derived_once()
         q, k, v, output, lse = ctx.saved_tensors
         gradient = gradient.contiguous()
         dq, dk, dv = (torch.zeros_like(t, memory_format=torch.contiguous_format) for t in (q, k, v))

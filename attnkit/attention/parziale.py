@@ -63,6 +63,8 @@ def merge(first, second):
     (output_a, lse_a), (output_b, lse_b) = first, second
     same_kind("i due output", output_a, output_b)
     same_kind("i due lse", lse_a, lse_b)
+    if not (output_a.is_floating_point() and lse_a.is_floating_point()):
+        raise ValueError(f"merge: mi aspettavo numeri reali, ho trovato output {output_a.dtype} e lse {lse_a.dtype}")
     if output_a.shape != output_b.shape or lse_a.shape != lse_b.shape or output_a.shape[:-1] != lse_a.shape:
         raise ValueError("merge: mi aspettavo due coppie di shape (…, Dh) e (…), ho trovato "
                          + " e ".join(f"({tuple(o.shape)}, {tuple(l.shape)})" for o, l in (first, second)))

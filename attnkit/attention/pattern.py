@@ -91,12 +91,12 @@ class Pattern:
         queries, keys = queries.to(q.device), keys.to(q.device)
         if len(queries) == 1:                                              # un passo di generazione
             seen = self.sees(queries[0], keys)
-            return one_query(q, *(self._only(t, seen) for t in (k, v)), scale)
+            return one_query(q, *(self._only(t, seen) for t in (k, v)), scale) if seen.any() else torch.zeros_like(q)
         outputs = []
         for few, i in zip(q.split(QUERY_BLOCK, dim=2), queries.split(QUERY_BLOCK)):
             mask = self.sees(i[:, None], keys)                             # (righe, Tk)
             seen = mask.any(0)
-            outputs.append(fused(few, *(self._only(t, seen) for t in (k, v)), scale, attn_mask=mask[None, None, :, seen]))
+            outputs.append(fused(few, *(self._only(t, seen) for t in (k, v)), scale, attn_mask=mask[None, None, :, seen]) if seen.any() else torch.zeros_like(few))
         return torch.cat(outputs, dim=2)                                   # (B, Hq, Tq, Dh)
 
     @staticmethod

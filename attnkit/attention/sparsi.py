@@ -138,7 +138,8 @@ class Strided(Sparse):
 
     def attend_all(self, q, k, v, scale):
         """Il proprio blocco, la fine di quello prima, e le colonne della griglia da due blocchi più indietro."""
-        previous = torch.ones(self.stride, self.stride, dtype=torch.bool, device=q.device).triu()
+        stride = min(self.stride, q.shape[2])
+        previous = torch.ones(stride, stride, dtype=torch.bool, device=q.device).triu()
         return grid_attention(q, k, v, self.stride, [Part(0), Part(1, mask=previous), Part(2, columns=True)], scale)
 
 

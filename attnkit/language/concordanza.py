@@ -16,6 +16,7 @@ import functools
 import itertools
 import math
 import random
+import unicodedata
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def split_words(sentence, vocabulary=VOCABULARY):
     if not isinstance(sentence, str) or not sentence.split():
         raise ValueError(f"Mi aspettavo una frase di almeno una parola, ho trovato {sentence!r}")
     tokens = []
-    for word in sentence.lower().split():
+    for word in unicodedata.normalize("NFC", sentence.lower()).split():
         pieces = [word] if word in vocabulary else [word[:-1] + "-", "-" + word[-1]]
         if not all(piece in vocabulary for piece in pieces):
             raise ValueError(f"La mini-lingua non conosce la parola {word!r}; le parole che conosce sono in VOCABULARY")
@@ -85,7 +86,7 @@ def encode(tokens, vocabulary=VOCABULARY):
 
     Si usa dal capitolo 2.
     """
-    places = _places(vocabulary)
+    places = _places(tuple(vocabulary))
     unknown = [token for token in tokens if token not in places]
     if unknown:
         raise ValueError(f"Token fuori dal vocabolario: {', '.join(map(repr, unknown))}")
@@ -177,5 +178,5 @@ def surprise_floor(pairs, *, neutral=0.7):
             sentence = first, subject, verb, second, object_, "perché", stem, ending
             for length in range(8):
                 prefixes[length][sentence[:length + 1]] += p * q / (len(pairs) * 4 * len(endings))
-    entropies = [-sum(p * math.log(p) for p in prefix.values()) for prefix in prefixes]
+    entropies = [-sum(p * math.log(p) for p in prefix.values() if p) for prefix in prefixes]
     return np.diff(entropies)

@@ -86,6 +86,8 @@ class KVCache:
         if torch.is_grad_enabled():                            # anche se k e v non ne hanno: le query possono averne
             self._concatenate(k, v)
         else:
+            if self._k is not None and self._k.is_inference() and not torch.is_inference_mode_enabled():
+                self._in_a_graph = True                        # nata sotto inference_mode: fuori di lì non si tocca
             self._make_room(k, Tq)
             self._k[:, :, self._stop:self._stop + Tq] = k
             self._v[:, :, self._stop:self._stop + Tq] = v
@@ -105,8 +107,8 @@ class KVCache:
             raise ValueError("cache: questa è la cache di un altro layer; ogni layer ne vuole una sua")
         if self._k is None:
             return
-        for name, axis in (("Il batch", 0), ("Le head di key", 1), ("La larghezza delle key", 3)):
-            same_size(f"{name} dei token nuovi", k.shape[axis], "nella cache", self._k.shape[axis])
+        for name, theirs, axis in (("Il batch", "quello", 0), ("Le head di key", "quelle", 1), ("La larghezza delle key", "quella", 3)):
+            same_size(f"{name} dei token nuovi", k.shape[axis], f"{theirs} nella cache", self._k.shape[axis])
         same_kind("i token nuovi e la cache", k, self._k)
 
     def _forget(self, keep):

@@ -28,7 +28,7 @@ def group_kv_heads(layer, n_kv_heads):
     n_kv_heads = positive_int("n_kv_heads", n_kv_heads)
     divides("n_kv_heads", n_kv_heads, "le head di key e value del layer", layer.n_kv_heads)
     bias = layer.Wq.bias is not None
-    grouped = MultiHeadAttention(layer.d_model, layer.n_heads, n_kv_heads, head_dim=layer.head_dim, bias=bias, pattern=layer.pattern)
+    grouped = MultiHeadAttention(layer.d_model, layer.n_heads, n_kv_heads, head_dim=layer.head_dim, bias=bias, pattern=layer.pattern, rope=layer.rope)
     state = dict(layer.state_dict())
     for name in ("Wk.weight", "Wv.weight", *(("Wk.bias", "Wv.bias") if bias else ())):
         heads = state[name].unflatten(0, (n_kv_heads, -1, layer.head_dim))             # (gruppi, head del gruppo, Dh, …)

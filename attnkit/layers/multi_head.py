@@ -6,6 +6,7 @@ un modo di tagliare archi e head per vedere a che cosa servono.
 """
 
 from contextlib import contextmanager
+from operator import index
 
 import torch
 from torch import nn
@@ -124,7 +125,10 @@ class MultiHeadAttention(nn.Module):
             ValueError: se una head non esiste o una posizione è negativa. Durante il blocco, se l'arco non
                 c'è: fuori dalla frase, o già invisibile per il pattern.
         """
-        edges, heads = tuple(map(tuple, edges)), tuple(heads)
+        try:
+            edges, heads = tuple(tuple(map(index, edge)) for edge in edges), tuple(map(index, heads))
+        except TypeError:
+            raise ValueError(f"Mi aspettavo edges come [(head, i, j), …] e heads come [head, …], con numeri interi; ho trovato {edges!r} e {heads!r}") from None
         for edge in edges:
             if len(edge) != 3 or min(edge) < 0 or edge[0] >= self.n_heads:
                 raise ValueError(f"edges: mi aspettavo terne (head, i, j) con head da 0 a {self.n_heads - 1}, ho trovato {edge}")

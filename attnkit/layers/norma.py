@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from attnkit.shapes import positive_int
+from attnkit.shapes import positive_int, positive_number
 
 
 class RMSNorm(nn.Module):
@@ -19,13 +19,15 @@ class RMSNorm(nn.Module):
 
     def __init__(self, d, eps=1e-5):
         super().__init__()
-        self.d, self.eps = positive_int("d", d), eps
+        self.d, self.eps = positive_int("d", d), positive_number("eps", eps)
         self.weight = nn.Parameter(torch.ones(self.d))
 
     def forward(self, x):
         """x / √(media(x²) + eps) · weight, sull'ultimo asse: da (…, d) a (…, d)."""
         if x.shape[-1:] != (self.d,):
             raise ValueError(f"x: mi aspettavo l'ultimo asse largo {self.d}, ho trovato shape {tuple(x.shape)}")
+        if not x.is_floating_point():
+            raise ValueError(f"x: mi aspettavo numeri reali, ho trovato elementi {x.dtype}")
         if x.dtype.itemsize < 4:                               # in mezza precisione la media dei quadrati perderebbe cifre
             return self(x.float()).to(x.dtype)
         return x * ((x * x).mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight

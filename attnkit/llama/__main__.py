@@ -60,7 +60,7 @@ def write(model, tokenizer, options):
 
     model.generate(torch.tensor(tokens), max_new_tokens=options.token, temperature=options.temperature, top_p=options.top_p, seed=options.seed,
                    stop=model.config.stop, stream=show, progress=True)
-    print()
+    print(tokenizer.decode(tokens)[start:])                    # se l'ultima lettera è rimasta a metà, lo si vede
 
 
 if __name__ == "__main__":

@@ -67,11 +67,11 @@ def choose(logits, temperature, top_p, generator=None):
     if temperature == 0:
         return logits.argmax(-1)
     above = (logits - logits.max(-1, keepdim=True).values).float()        # tutti ≤ 0: nessuna temperatura li manda a infinito
-    probabilities = (above / temperature).softmax(-1)
+    probabilities = (above / max(temperature, torch.finfo(above.dtype).tiny)).softmax(-1)      # più bassa, in float32 sarebbe zero
     if top_p < 1:
         ordered, places = probabilities.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(-1) - ordered                              # la probabilità di chi viene prima
-        probabilities = probabilities.scatter(-1, places, ordered.masked_fill(before >= top_p, 0.0))
+        probabilities = probabilities.scatter(-1, places, ordered.masked_fill((before >= top_p) & (before > 0), 0.0))
     return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
 
 

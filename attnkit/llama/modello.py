@@ -85,7 +85,7 @@ class Llama(nn.Module):
 
     def new_caches(self, max_tokens=None):
         """Una `KVCache` vuota per ogni layer, al più `max_tokens` token; None = quanti ne legge il modello."""
-        return [KVCache(max_tokens=max_tokens or self.config.context) for _ in self.blocks]
+        return [KVCache(max_tokens=self.config.context if max_tokens is None else max_tokens) for _ in self.blocks]
 
     def _check(self, tokens, caches):
         if not isinstance(tokens, torch.Tensor) or tokens.dim() != 2 or tokens.dtype not in (torch.int32, torch.int64) or 0 in tokens.shape:

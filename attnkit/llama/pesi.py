@@ -156,6 +156,8 @@ def _read(folder, ours_of, shapes, dtype):
                 for theirs in opened.keys():
                     if theirs in ours_of:
                         ours = ours_of[theirs]
+                        if ours in tensors:
+                            raise ValueError(f"{theirs} sta in più di un file, anche in {file.name}: non so quale leggere")
                         _check(f"{file.name}, {theirs}", opened.get_slice(theirs), shapes[ours])
                         tensor = opened.get_tensor(theirs)                 # mappato: nulla si legge ancora
                         tensors[ours] = tensor if dtype in (None, tensor.dtype) else _converted(file, theirs, dtype)

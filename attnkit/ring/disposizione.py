@@ -7,7 +7,7 @@ striped       rank r tiene un token ogni P, a partire da r
 
 import torch
 
-from attnkit.shapes import positive_int
+from attnkit.shapes import natural_int, positive_int
 
 LAYOUTS = ("contiguous", "zigzag", "striped")
 
@@ -21,7 +21,7 @@ def places(T, ranks, layout="zigzag"):
         layout: una di `LAYOUTS`.
 
     Returns:
-        Una lista di P tensori di interi. Se T non si divide, i primi rank hanno un token in più.
+        Una lista di P tensori di interi. Se T non si divide, le parti differiscono di poco.
 
     Raises:
         ValueError: se T o `ranks` non sono interi positivi, o la disposizione non c'è.
@@ -55,7 +55,9 @@ def shard(x, rank, ranks, layout="zigzag"):
     Raises:
         ValueError: se il rank non c'è, o come in `places`.
     """
-    if not 0 <= rank < positive_int("ranks", ranks):
+    if x.dim() != 4:
+        raise ValueError(f"x: mi aspettavo 4 assi (B, H, T, Dh), ne ho trovati {x.dim()} (shape {tuple(x.shape)})")
+    if not natural_int("rank", rank) < positive_int("ranks", ranks):
         raise ValueError(f"rank: mi aspettavo un numero da 0 a {ranks - 1}, ho trovato {rank}")
     return x.index_select(2, places(x.shape[2], ranks, layout)[rank].to(x.device))
 

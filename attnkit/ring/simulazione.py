@@ -63,7 +63,8 @@ def simulate(q, k, v, *, ranks, causal=True, layout="zigzag"):
     if k.shape[2] != T:
         raise ValueError(f"Mi aspettavo tante query quante key, ho trovato {T} e {k.shape[2]}")
     group = Hq // k.shape[1]
-    k, v = (t.repeat_interleave(group, 1) for t in (k, v))                 # (B, Hq, T, Dh)
+    dtype, wide = q.dtype, torch.promote_types(q.dtype, torch.float32)     # in mezza precisione la somma perderebbe cifre
+    q, k, v = q.to(wide), *(t.to(wide).repeat_interleave(group, 1) for t in (k, v))        # (B, Hq, T, Dh)
     held = [p.to(q.device) for p in places(T, ranks, layout)]
     maximum = q.new_full((B, Hq, T), -math.inf)
     total, output = torch.zeros_like(maximum), torch.zeros_like(q)
@@ -83,4 +84,4 @@ def simulate(q, k, v, *, ranks, causal=True, layout="zigzag"):
             output[:, :, i] = shrink[..., None] * output[:, :, i] + exponentials @ v[:, :, j]
             maximum[:, :, i] = now
             steps.append(Step(step, rank, source, int(visible.sum()), now.clone(), total[:, :, i].clone()))
-    return Simulation(output / total[..., None], steps, ranks)
+    return Simulation((output / total[..., None]).to(dtype), steps, ranks)

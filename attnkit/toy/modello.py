@@ -108,7 +108,7 @@ class ToyTransformer(torch.nn.Module):
             (D, D), `final_norm` (D,), `Wout` (D, parole). Con più layer i pesi del primo si chiamano `layers.0.norm`,
             `layers.0.Wq`, e così via. Manca ciò che il modello non ha.
         """
-        return {name: parameter.detach().contiguous().numpy() for name, parameter in self._named().items()}
+        return {name: parameter.detach().numpy().copy() for name, parameter in self._named().items()}
 
     def copy_from(self, arrays):
         """Riceve i pesi che `arrays` dà.
@@ -145,9 +145,14 @@ class ToyTransformer(torch.nn.Module):
     def _embed(self, tokens):
         """Da token (B, T) a vettori (B, T, D): la parola più il posto."""
         most = math.inf if self.position is None else len(self.position)
-        if tokens.dim() != 2 or not 1 <= tokens.shape[1] <= most:
+        if not isinstance(tokens, torch.Tensor) or tokens.dtype not in (torch.int32, torch.int64):
+            raise ValueError(f"tokens: mi aspettavo interi torch, ho trovato {getattr(tokens, 'dtype', type(tokens).__name__)}")
+        if tokens.dim() != 2 or len(tokens) == 0 or not 1 <= tokens.shape[1] <= most:
             limit = "almeno 1" if self.position is None else f"da 1 a {most}"
             raise ValueError(f"tokens: mi aspettavo shape (B, T) con T {limit}, ho trovato {tuple(tokens.shape)}")
+        low, high = (int(t) for t in tokens.aminmax())
+        if low < 0 or high >= len(self.embedding):
+            raise ValueError(f"tokens: mi aspettavo numeri da 0 a {len(self.embedding) - 1}, ho trovato {low if low < 0 else high}")
         x = self.embedding[tokens]
         return x if self.position is None else x + self.position[:tokens.shape[1]]
 
