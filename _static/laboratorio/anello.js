@@ -3,8 +3,8 @@
 import { mostrata } from "./frase.js";
 import { cornice, crea, scrivi_in, tabella as tabellaDi, traccia } from "./pezzi.js";
 import { LAYOUTS, simulate } from "./ring.js";
-import { leggi, scrivi } from "./stato.js";
-import { decimale, elenco, intero, legenda, nonVa, percento, restaAlTitolo } from "./strumenti.js";
+import { leggi, nonVa, scrivi } from "./stato.js";
+import { decimale, elenco, intero, legenda, percento, restaAlTitolo } from "./strumenti.js";
 
 const NOMI = { contiguous: "contigua", zigzag: "zigzag", striped: "a strisce" };
 const SPIEGA = {
@@ -86,10 +86,9 @@ function linea([x0, y0], [x1, y1], riquadro, P) {
   return { x1: x0 + bordo * dx, y1: y0 + bordo * dy + scosta, x2: x1 - bordo * dx, y2: y1 - bordo * dy + scosta };
 }
 
-function disegnaAnello(svg, corsa, stato, largo, chip) {
+function disegnaAnello(svg, corsa, utile, stato, largo, chip) {
   const P = stato.dispositivi, n = stato.passo - 1;
   const { riquadro, alto, centri, mezzo } = posti(P, largo);
-  const utile = utileFinoA(corsa);
   const ora = corsa.steps.filter((s) => s.step === n);
   const carico = Math.max(...ora.map((s) => s.pairs));
   svg.setAttribute("viewBox", `0 0 ${largo} ${alto}`);
@@ -258,12 +257,12 @@ function avvia(radice) {
     avanti.setAttribute("aria-disabled", n === P - 1);
     corri.textContent = orologio ? "ferma" : "da solo";
 
+    const utile = utileFinoA(corsa);
     const largo = radice.clientWidth || 640;
-    disegnaAnello(anello, corsa, stato, Math.min(lato.clientWidth || largo, 400), chip);
+    disegnaAnello(anello, corsa, utile, stato, Math.min(lato.clientWidth || largo, 400), chip);
     const stretti = disegnaSequenza(sequenza, corsa, stato, largo);
     disegnaTempo(tempo, corsa, stato, largo);
 
-    const utile = utileFinoA(corsa);
     const ora = corsa.steps.filter((s) => s.step === n);
     const somma = (r, ultimo) => corsa.steps.filter((s) => s.rank === r && s.step <= ultimo).reduce((tutte, s) => tutte + s.pairs, 0);
     corpo.replaceChildren(...ora.map((s) => crea("tr", {},

@@ -3,8 +3,8 @@
 import { attention_kind, flop_parts, forward_flops, kv_cache_bytes, local_layers, parameters, parts, problems, training_flops, weight_bytes } from "./costs.js";
 import { mostrata } from "./frase.js";
 import { cornice, crea, scrivi_in } from "./pezzi.js";
-import { leggi, scrivi } from "./stato.js";
-import { decimale, intero, legenda, nonVa, percento, rapporto, restaAlTitolo } from "./strumenti.js";
+import { leggi, nonVa, scrivi } from "./stato.js";
+import { decimale, intero, legenda, percento, rapporto, restaAlTitolo } from "./strumenti.js";
 
 const PRIMO = "Llama 3.1 8B";
 const USO = { token: 8192, batch: 1, byte_pesi: 2, byte_cache: 2 };

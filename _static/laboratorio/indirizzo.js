@@ -3,7 +3,7 @@
 
 import * as masks from "./masks.js";
 import { split_words } from "./modello.js";
-import { leggi, scrivi } from "./stato.js";
+import { leggi, nonVa, scrivi } from "./stato.js";
 
 export const MODELLI = {
   toy: "Capitoli 1–6: un layer, una head, con le posizioni",
@@ -35,7 +35,7 @@ export function leggi_stato(modello, esempio, pesi) {
     const testo = leggi(nome);
     if (testo === null) return;
     const valore = converti(testo);
-    if (valore === undefined) avvisi.push(`Nell’indirizzo, ${nome}=${testo.slice(0, 40)} non va bene: uso il valore di partenza.`);
+    if (valore === undefined) avvisi.push(nonVa(nome, testo));
     else stato[chiave] = valore;
   };
   const posto = (quanti) => (testo) => (intero(Number(testo) - 1, quanti) ? Number(testo) - 1 : undefined);

@@ -4,6 +4,9 @@
 /** Ciò che l'indirizzo dice di `nome`, o null se non dice nulla. */
 export const leggi = (nome) => new URLSearchParams(location.search).get(nome);
 
+/** Ciò che nell'indirizzo non va bene, detto a chi legge. */
+export const nonVa = (nome, testo) => `Nell’indirizzo, ${nome}=${testo.slice(0, 40)} non va bene: uso il valore di partenza.`;
+
 /** La domanda di un collegamento, più ciò che l'indirizzo di adesso dice con i nomi che cominciano così. */
 export function unisci(domanda, inizi) {
   const tutti = new URLSearchParams(domanda);

@@ -31,8 +31,5 @@ export function restaAlTitolo() {
 /** Una voce di legenda: il campione, e che cosa vuol dire. */
 export const legenda = (classe, testo) => crea("span", { class: "voce-legenda" }, crea("span", { class: `campione ${classe}`.trim() }), testo);
 
-/** Ciò che nell'indirizzo non va bene, detto a chi legge. */
-export const nonVa = (nome, testo) => `Nell’indirizzo, ${nome}=${testo.slice(0, 40)} non va bene: uso il valore di partenza.`;
-
 /** "0, 1 e 2". */
 export const elenco = (voci) => (voci.length < 2 ? voci.join("") : `${voci.slice(0, -1).join(", ")} e ${voci.at(-1)}`);
